@@ -1,0 +1,235 @@
+// Package db opens transactions on behalf of a caller, and is the only way to
+// the database for code that serves one.
+//
+// The caller's identity travels with the transaction, and the policies alone
+// decide what it sees and changes. Code inside a transaction needs no ownership
+// check and could not do without one by mistake: outside these functions the
+// server's login has no right to any table.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/errs"
+	"rowhouse/internal/requestid"
+	"rowhouse/internal/seal"
+)
+
+// Access says whether a transaction may write.
+type Access int
+
+// The kinds of access. A read-only transaction is refused every write by the
+// server itself.
+const (
+	ReadWrite Access = iota
+	ReadOnly
+)
+
+const (
+	landlord = "rowhouse_landlord"
+	user     = "rowhouse_user"
+
+	// maxAttempts bounds how often a transaction is run that the server rolled
+	// back for the sake of another.
+	maxAttempts = 3
+	// sealTTL outlives every request and stays under the five minutes that
+	// app.current_user_id accepts.
+	sealTTL = time.Minute
+	// endTimeout is how long ending a transaction may take when the request that
+	// opened it is over.
+	endTimeout = 3 * time.Second
+)
+
+// Config is what Open needs. URL and Keys are required.
+type Config struct {
+	URL  string // of a login role that may become the personas and nothing else
+	Keys seal.Keyring
+
+	// Pooler says that a transaction pooler stands between: seals are then not
+	// bound to a backend and statements not prepared by name.
+	Pooler bool
+	// MaxConns bounds the pool; 0 leaves pgxpool's default.
+	MaxConns int32
+	// AcquireTimeout is how long a request waits for a connection before it is
+	// told to come back; 0 means 2 s.
+	AcquireTimeout time.Duration
+	// Configure may change the pool's settings last, for tests that count or cut
+	// connections; usually nil.
+	Configure func(*pgxpool.Config)
+}
+
+// DB opens transactions. Its pool is reachable from nowhere else.
+type DB struct {
+	pool           *pgxpool.Pool
+	keys           seal.Keyring
+	pooler         bool
+	acquireTimeout time.Duration
+}
+
+// Open prepares a pool without connecting: a server whose database is away
+// starts, and recovers when it is back.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, errors.New("database URL: not a valid Postgres URL") // the cause would quote the password
+	}
+	if len(c.Keys.Keys()) == 0 {
+		return nil, errors.New("database: no seal key")
+	}
+	if c.MaxConns > 0 {
+		cfg.MaxConns = c.MaxConns
+	}
+	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
+	// A request that goes away cancels its statement on the server as well. By
+	// default pgx would cut the connection and leave the statement running.
+	cfg.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
+	}
+	if c.Pooler {
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.Configure != nil {
+		c.Configure(cfg)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open pool: %w", err)
+	}
+	db := &DB{pool: pool, keys: c.Keys, pooler: c.Pooler, acquireTimeout: c.AcquireTimeout}
+	if db.acquireTimeout == 0 {
+		db.acquireTimeout = 2 * time.Second
+	}
+	return db, nil
+}
+
+// Close waits for open transactions and closes every connection.
+func (db *DB) Close() { db.pool.Close() }
+
+// Ping reports whether a connection can be had.
+func (db *DB) Ping(ctx context.Context) error {
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return translate(conn.Ping(ctx))
+}
+
+// AsLandlord runs fn in a transaction in which Postgres knows the caller as a
+// landlord, and commits if fn returns nil.
+//
+// Inside fn, rows of other landlords do not exist and writing one is refused,
+// whatever the statement says.
+//
+// BEGIN, the identity and fn's first statement travel together, and so do COMMIT
+// and the cleaning of the connection: a transaction of one statement, or of one
+// batch, takes two round trips.
+//
+// fn may run up to three times, when the server has rolled it back for the sake
+// of another transaction (a deadlock or a serialization failure); it must have
+// no effect but through tx and on variables that it sets anew each time. Nothing
+// is run again when the outcome is unknown. fn must not keep tx or use it from
+// another goroutine, and must not wait for anything but the database: others are
+// waiting for its connection.
+//
+// It fails with an *errs.Error: Unauthenticated if ctx carries no identity,
+// NotFound if fn returns pgx.ErrNoRows, Forbidden if a policy or another
+// landlord's key refused a row, Unavailable if the database is away or busy.
+// Other errors are ours.
+func (db *DB) AsLandlord(ctx context.Context, access Access, fn func(tx *Tx) error) error {
+	return db.as(ctx, landlord, access, fn)
+}
+
+// AsUser is AsLandlord for somebody who is signed in, and no more: they have
+// their own profile.
+func (db *DB) AsUser(ctx context.Context, access Access, fn func(tx *Tx) error) error {
+	return db.as(ctx, user, access, fn)
+}
+
+func (db *DB) as(ctx context.Context, persona string, access Access, fn func(tx *Tx) error) error {
+	id, ok := auth.From(ctx)
+	if !ok {
+		return errs.New(errs.Unauthenticated, "unauthenticated", "Sign in to continue.")
+	}
+	for attempt := 1; ; attempt++ {
+		err := db.once(ctx, persona, access, id, fn)
+		if err == nil {
+			return nil
+		}
+		if attempt == maxAttempts || !rolledBackForAnother(err) {
+			return translate(err)
+		}
+		select {
+		case <-ctx.Done():
+			return translate(ctx.Err())
+		case <-time.After(time.Duration(attempt) * time.Duration(5+rand.IntN(20)) * time.Millisecond):
+		}
+	}
+}
+
+func (db *DB) once(ctx context.Context, persona string, access Access, id auth.Identity, fn func(tx *Tx) error) error {
+	conn, err := db.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // closes it instead when it is broken or inside a transaction
+
+	pid := conn.Conn().PgConn().PID()
+	if db.pooler {
+		pid = 0
+	}
+	tx := &Tx{conn: conn.Conn(), access: access, settings: []any{
+		persona, id.UserID.String(),
+		db.keys.Sign(persona, id.UserID, time.Now().Add(sealTTL), pid),
+		requestid.From(ctx),
+	}}
+
+	committed := false
+	defer func() { // also when fn panics
+		if !committed {
+			tx.rollback(ctx)
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return lost(ctx, conn, err)
+	}
+	if err := tx.commit(ctx); err != nil {
+		return lost(ctx, conn, fmt.Errorf("commit: %w", err))
+	}
+	committed = true
+	return nil
+}
+
+func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	wait, cancel := context.WithTimeout(ctx, db.acquireTimeout)
+	defer cancel()
+	conn, err := db.pool.Acquire(wait)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, busy.Because(fmt.Errorf("acquire connection: %w", err))
+	default:
+		return nil, away.Because(fmt.Errorf("acquire connection: %w", err))
+	}
+}
+
+// lost marks err as the database's absence when the connection broke under it.
+func lost(ctx context.Context, conn *pgxpool.Conn, err error) error {
+	if _, ours := errors.AsType[*errs.Error](err); ours || ctx.Err() != nil || !conn.Conn().IsClosed() {
+		return err
+	}
+	return away.Because(err)
+}

@@ -1,0 +1,41 @@
+-- properties: a landlord has their own.
+--
+--            rowhouse_landlord   rowhouse_remover
+--   select   own                 own
+--   insert   own
+--   update   own
+--   delete                       own (through app.delete_property)
+
+alter table app.properties enable row level security;
+alter table app.properties force row level security;
+
+grant select on app.properties to rowhouse_landlord;
+grant insert (name, kind, address1, address2, city, state, postal_code, country, latitude, longitude,
+              external_ref, archived_at) on app.properties to rowhouse_landlord;
+grant update (name, kind, address1, address2, city, state, postal_code, country, latitude, longitude,
+              external_ref, archived_at) on app.properties to rowhouse_landlord;
+grant select, delete on app.properties to rowhouse_remover;
+
+create policy boundary_all_properties on app.properties as restrictive to public
+    using (owner_user_id = (select app.current_user_id()))
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy landlord_select_properties on app.properties for select to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy landlord_insert_properties on app.properties for insert to rowhouse_landlord
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy landlord_update_properties on app.properties for update to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()))
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy remover_select_properties on app.properties for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_properties on app.properties for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+set local role rowhouse_remover;
+grant execute on function app.delete_property(uuid) to rowhouse_landlord;
+set local role rowhouse_owner;

@@ -1,0 +1,30 @@
+-- users: everybody has their own row and nobody another's.
+--
+--            rowhouse_user      others
+--   select   self
+--   insert   self
+--   update   self
+--   delete
+--
+-- The id is a default, never a value that a caller could send.
+
+alter table app.users enable row level security;
+alter table app.users force row level security;
+
+grant select on app.users to rowhouse_user;
+grant insert (email) on app.users to rowhouse_user;
+grant update (email, full_name, company_name, phone, locale, time_zone, currency) on app.users to rowhouse_user;
+
+create policy boundary_all_users on app.users as restrictive to public
+    using (id = (select app.current_user_id()))
+    with check (id = (select app.current_user_id()));
+
+create policy user_select_users on app.users for select to rowhouse_user
+    using (id = (select app.current_user_id()));
+
+create policy user_insert_users on app.users for insert to rowhouse_user
+    with check (id = (select app.current_user_id()));
+
+create policy user_update_users on app.users for update to rowhouse_user
+    using (id = (select app.current_user_id()))
+    with check (id = (select app.current_user_id()));

@@ -1,0 +1,67 @@
+-- The policies add owner_user_id = the caller to every statement here, so that
+-- "where id = …" reads the primary key (owner_user_id, id).
+
+-- UnitsCount and UnitsPage share their filters. The search for @q reads all of
+-- the caller's units: no index finds a part of a word below a policy, and a
+-- landlord's own units are few.
+-- name: UnitsCount :one
+select count(*)
+  from app.units u
+ where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
+   and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
+   and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
+   and (sqlc.narg('archived')::boolean is null or (u.archived_at is not null) = sqlc.narg('archived'))
+   and (@q::text = ''
+        or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
+                  lower(@q)) > 0);
+
+-- UnitsPage returns one page. Sorted by name it reads units_name_idx, by
+-- createdAt units_created_idx, and walked by id (sort "id" and after_id) the
+-- primary key: with the parameters known, all but one of the order's terms are
+-- constants, and the planner drops them.
+-- name: UnitsPage :many
+select u.*
+  from app.units u
+ where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
+   and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
+   and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
+   and (sqlc.narg('archived')::boolean is null or (u.archived_at is not null) = sqlc.narg('archived'))
+   and (@q::text = ''
+        or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
+                  lower(@q)) > 0)
+   and (sqlc.narg('after_id')::uuid is null or u.id > sqlc.narg('after_id'))
+ order by case when @sort::text = 'name' then lower(u.name) end,
+          case when @sort = '-name' then lower(u.name) end desc,
+          case when @sort = 'createdAt' then u.created_at end,
+          case when @sort = '-createdAt' then u.created_at end desc,
+          case when @sort = '-createdAt' or @sort = '-name' then u.id end desc,
+          u.id
+ limit @row_limit offset @row_offset;
+
+-- name: Unit :one
+select * from app.units where id = @id;
+
+-- UnitForUpdate locks a unit for the rest of the transaction.
+-- name: UnitForUpdate :one
+select * from app.units where id = @id for no key update;
+
+-- name: UnitCreate :one
+insert into app.units (property_id, name, kind, status, address1, address2, city, state, postal_code, country,
+                       bedrooms, bathrooms, area_m2, external_ref, archived_at)
+values (@property_id, @name, @kind, @status, @address1, @address2, @city, @state, @postal_code, @country,
+        @bedrooms, @bathrooms, @area_m2, @external_ref, case when @archived::boolean then now() end)
+returning *;
+
+-- UnitUpdate replaces a unit's data. An archived unit that stays archived keeps
+-- its time.
+-- name: UnitUpdate :one
+update app.units
+   set property_id = @property_id, name = @name, kind = @kind, status = @status, address1 = @address1,
+       address2 = @address2, city = @city, state = @state, postal_code = @postal_code, country = @country,
+       bedrooms = @bedrooms, bathrooms = @bathrooms, area_m2 = @area_m2, external_ref = @external_ref,
+       archived_at = case when @archived::boolean then coalesce(archived_at, now()) end
+ where id = @id
+returning *;
+
+-- name: UnitDelete :one
+select app.delete_unit(@id);

@@ -1,0 +1,2 @@
+select set_config('role', $1, true), set_config('app.user_id', $2, true),
+       set_config('app.user_seal', $3, true), set_config('app.request_id', $4, true)
