@@ -1,0 +1,39 @@
+package localauth
+
+import (
+	"fmt"
+	"net/http"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// hashPassword refuses passwords that are too short or too long.
+func (s *Server) hashPassword(password string) (string, error) {
+	if len(password) > maxPasswordBytes {
+		return "", fail(http.StatusBadRequest, "validation_failed", "Password cannot be longer than %d characters", maxPasswordBytes)
+	}
+	if len(password) < s.cfg.MinPasswordLength {
+		weak := fail(http.StatusUnprocessableEntity, "weak_password", "Password should be at least %d characters.", s.cfg.MinPasswordLength)
+		weak.reasons = []string{"length"}
+		return "", weak
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	return string(hash), nil
+}
+
+// passwordMatches does the same work for a nil user as for a wrong password.
+func (s *Server) passwordMatches(u *user, password string) bool {
+	hash := s.strangerHash
+	if u != nil {
+		hash = []byte(u.Password)
+	}
+	tooLong := len(password) > maxPasswordBytes
+	if tooLong {
+		password = password[:maxPasswordBytes]
+	}
+	err := bcrypt.CompareHashAndPassword(hash, []byte(password))
+	return err == nil && u != nil && !tooLong
+}

@@ -1,0 +1,1 @@
+select nextval('auth.refresh_tokens_id_seq');

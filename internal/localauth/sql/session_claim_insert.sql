@@ -1,0 +1,2 @@
+insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
+values (@id, @session_id, @now, @now, @method);

@@ -1,0 +1,1 @@
+select user_id from auth.sessions where id = @id for update;

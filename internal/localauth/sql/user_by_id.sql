@@ -1,0 +1,5 @@
+select id, aud, role, email, encrypted_password, email_confirmed_at, confirmation_sent_at, recovery_sent_at,
+       last_sign_in_at, raw_app_meta_data, raw_user_meta_data, created_at, updated_at,
+       coalesce(phone, '') as phone, confirmed_at, banned_until, is_anonymous
+from auth.users
+where id = @id and deleted_at is null;

@@ -1,0 +1,1 @@
+select from auth.users where id = @id for update;

@@ -1,0 +1,96 @@
+package localauth
+
+import _ "embed"
+
+// The statements, one file each under sql/; they are never written to.
+var (
+	//go:embed sql/identities_of_user.sql
+	identitiesOfUserSQL string
+
+	//go:embed sql/identity_insert.sql
+	identityInsertSQL string
+
+	//go:embed sql/identity_verify.sql
+	identityVerifySQL string
+
+	//go:embed sql/one_time_token_put.sql
+	oneTimeTokenPutSQL string
+
+	//go:embed sql/one_time_token_take.sql
+	oneTimeTokenTakeSQL string
+
+	//go:embed sql/refresh_token_active.sql
+	refreshTokenActiveSQL string
+
+	//go:embed sql/refresh_token_by_hash.sql
+	refreshTokenByHashSQL string
+
+	//go:embed sql/refresh_token_insert.sql
+	refreshTokenInsertSQL string
+
+	//go:embed sql/refresh_token_number.sql
+	refreshTokenNumberSQL string
+
+	//go:embed sql/refresh_token_revoke.sql
+	refreshTokenRevokeSQL string
+
+	//go:embed sql/refresh_tokens_revoke_session.sql
+	refreshTokensRevokeSessionSQL string
+
+	//go:embed sql/session_claim_insert.sql
+	sessionClaimInsertSQL string
+
+	//go:embed sql/session_claims.sql
+	sessionClaimsSQL string
+
+	//go:embed sql/session_exists.sql
+	sessionExistsSQL string
+
+	//go:embed sql/session_insert.sql
+	sessionInsertSQL string
+
+	//go:embed sql/session_lock.sql
+	sessionLockSQL string
+
+	//go:embed sql/session_refreshed.sql
+	sessionRefreshedSQL string
+
+	//go:embed sql/sessions_end.sql
+	sessionsEndSQL string
+
+	//go:embed sql/setup_foreign.sql
+	setupForeignSQL string
+
+	//go:embed sql/setup_role.sql
+	setupRoleSQL string
+
+	//go:embed sql/setup_schema.sql
+	setupSchemaSQL string
+
+	//go:embed sql/user_by_id.sql
+	userByIDSQL string
+
+	//go:embed sql/user_code_sent.sql
+	userCodeSentSQL string
+
+	//go:embed sql/user_confirm.sql
+	userConfirmSQL string
+
+	//go:embed sql/user_id_by_email.sql
+	userIDByEmailSQL string
+
+	//go:embed sql/user_insert.sql
+	userInsertSQL string
+
+	//go:embed sql/user_lock.sql
+	userLockSQL string
+
+	//go:embed sql/user_set_metadata.sql
+	userSetMetadataSQL string
+
+	//go:embed sql/user_set_password.sql
+	userSetPasswordSQL string
+
+	//go:embed sql/user_signed_in.sql
+	userSignedInSQL string
+)
