@@ -1,0 +1,123 @@
+package localpg
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDataOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ version, binDir, message string }{
+		"unsupported":       {version: "14", message: "is of Postgres 14, which is not supported: delete "},
+		"of other binaries": {version: "18", binDir: "17.5", message: "is of Postgres 18 and "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := openDir(t)
+			if test.binDir != "" {
+				test.binDir = programs(t, test.binDir)
+			}
+			version := filepath.Join(dir, "data", "PG_VERSION")
+			require.NoError(t, os.Mkdir(filepath.Dir(version), 0o700))
+			require.NoError(t, os.WriteFile(version, []byte(test.version+"\n"), 0o600))
+
+			_, err := Start(t.Context(), Options{Dir: dir, BinDir: test.binDir})
+			require.ErrorContains(t, err, test.message)
+			require.FileExists(t, version)
+		})
+	}
+}
+
+func TestNotADataDirectory(t *testing.T) {
+	t.Parallel()
+	dir := openDir(t)
+	letter := filepath.Join(dir, "data", "letter")
+	require.NoError(t, os.Mkdir(filepath.Dir(letter), 0o700))
+	require.NoError(t, os.WriteFile(letter, []byte("Dear landlord"), 0o600))
+
+	_, err := Start(t.Context(), Options{Dir: dir})
+	require.ErrorContains(t, err, "is not a Postgres data directory")
+	require.FileExists(t, letter)
+}
+
+func TestInspect(t *testing.T) {
+	t.Parallel()
+	dir := programs(t, "18beta1")
+	above, err := inspect(dir)
+	require.NoError(t, err)
+	within, err := inspect(filepath.Join(dir, "bin"))
+	require.NoError(t, err)
+	require.Equal(t, binaries{dir: filepath.Join(dir, "bin"), version: "18", major: 18}, above)
+	require.Equal(t, above, within)
+
+	_, err = inspect(t.TempDir())
+	require.ErrorContains(t, err, "no Postgres server")
+}
+
+func TestDownload(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // a failed start of the library leaves its log behind
+
+	archive, err := os.ReadFile("testdata/pgsql.txz") // scripts that say they are 17.5
+	require.NoError(t, err)
+	var jar bytes.Buffer
+	writer := zip.NewWriter(&jar)
+	entry, err := writer.Create("postgres.txz")
+	require.NoError(t, err)
+	_, err = entry.Write(archive)
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+
+	requests := 0
+	repository := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "17.5.0.jar") {
+			http.NotFound(w, r)
+			return
+		}
+		requests++
+		_, _ = w.Write(jar.Bytes())
+	}))
+	t.Cleanup(repository.Close)
+
+	options := Options{Log: io.Discard, repository: repository.URL}
+	place, err := settle(openDir(t))
+	require.NoError(t, err)
+	t.Cleanup(place.release)
+	for range 2 { // the second time it is there
+		got, err := download(t.Context(), options, place, embeddedpostgres.V17)
+		require.NoError(t, err)
+		require.Equal(t, binaries{dir: place.path("pgsql-17.5.0/bin"), version: "17.5", major: 17, minor: 5}, got)
+	}
+	require.Equal(t, 1, requests)
+
+	_, err = download(t.Context(), options, place, embeddedpostgres.V16)
+	require.ErrorContains(t, err, "download Postgres 16.9.0")
+	require.ErrorContains(t, err, "PG_BIN")
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = download(cancelled, options, place, embeddedpostgres.V16)
+	require.Error(t, err)
+}
+
+// programs makes a directory with programs of a version, for looking at only.
+func programs(t *testing.T, version string) string {
+	t.Helper()
+	dir := openDir(t)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "bin"), 0o755))
+	for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
+		script := "#!/bin/sh\necho 'postgres (PostgreSQL) " + version + "'\n"
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "bin", program), []byte(script), 0o755))
+	}
+	return dir
+}
