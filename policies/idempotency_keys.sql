@@ -14,7 +14,7 @@ alter table app.idempotency_keys force row level security;
 
 grant select on app.idempotency_keys to rowhouse_landlord;
 grant insert (key, operation, request_hash) on app.idempotency_keys to rowhouse_landlord;
-grant update (entity_tag, body) on app.idempotency_keys to rowhouse_landlord;
+grant update (answer) on app.idempotency_keys to rowhouse_landlord;
 grant select, delete on app.idempotency_keys to rowhouse_remover;
 
 create policy boundary_all_idempotency_keys on app.idempotency_keys as restrictive to public

@@ -12,10 +12,13 @@ import (
 var files embed.FS
 
 // special are the files that are not one table's.
-var special = []string{"cluster.sql", "functions.sql", "reset.sql", "schemas.sql"}
+var special = []string{"cluster.sql", "functions.sql", "guard.sql", "reset.sql", "schemas.sql"}
 
 // Cluster is the query for what the cluster and the database lack; see the file.
 func Cluster() string { return read("cluster.sql") }
+
+// Guard is the query for what makes it unsafe to serve requests; see the file.
+func Guard() string { return read("guard.sql") }
 
 // Functions creates or replaces the functions that migrations and policies need.
 func Functions() string { return read("functions.sql") }

@@ -24,6 +24,7 @@ const (
 	NotFound                       // missing, or not the caller's: the answer does not say which
 	Conflict                       // something else stands in the way; the message names it
 	PreconditionFailed             // someone changed it meanwhile; read it again
+	Unprocessable                  // well-formed, and contradicts what was said before
 	TooLarge                       // send less
 	UnsupportedMedia               // send another content type
 	TooMany                        // wait for RetryAfter

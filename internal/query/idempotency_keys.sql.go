@@ -10,7 +10,7 @@ import (
 )
 
 const idempotencyKey = `-- name: IdempotencyKey :one
-select owner_user_id, key, operation, request_hash, entity_tag, body, created_at from app.idempotency_keys where key = $1
+select owner_user_id, key, operation, request_hash, answer, created_at from app.idempotency_keys where key = $1
 `
 
 func (q *Queries) IdempotencyKey(ctx context.Context, db DBTX, key string) (IdempotencyKey, error) {
@@ -21,25 +21,23 @@ func (q *Queries) IdempotencyKey(ctx context.Context, db DBTX, key string) (Idem
 		&i.Key,
 		&i.Operation,
 		&i.RequestHash,
-		&i.EntityTag,
-		&i.Body,
+		&i.Answer,
 		&i.CreatedAt,
 	)
 	return i, err
 }
 
 const idempotencyKeyAnswer = `-- name: IdempotencyKeyAnswer :exec
-update app.idempotency_keys set entity_tag = $1, body = $2 where key = $3
+update app.idempotency_keys set answer = $1 where key = $2
 `
 
 type IdempotencyKeyAnswerParams struct {
-	EntityTag *string
-	Body      *string
-	Key       string
+	Answer *string
+	Key    string
 }
 
 func (q *Queries) IdempotencyKeyAnswer(ctx context.Context, db DBTX, arg IdempotencyKeyAnswerParams) error {
-	_, err := db.Exec(ctx, idempotencyKeyAnswer, arg.EntityTag, arg.Body, arg.Key)
+	_, err := db.Exec(ctx, idempotencyKeyAnswer, arg.Answer, arg.Key)
 	return err
 }
 

@@ -15,8 +15,7 @@ type IdempotencyKey struct {
 	Key         string
 	Operation   string
 	RequestHash []byte
-	EntityTag   *string
-	Body        *string
+	Answer      *string
 	CreatedAt   time.Time
 }
 

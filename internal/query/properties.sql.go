@@ -55,7 +55,7 @@ select p.owner_user_id, p.id, p.name, p.kind, p.address1, p.address2, p.city, p.
           case when $5 = '-createdAt' then p.created_at end desc,
           case when $5 = '-createdAt' or $5 = '-name' then p.id end desc,
           p.id
- limit $7 offset $6
+ limit $7::bigint offset $6::bigint
 `
 
 type PropertiesPageParams struct {
@@ -64,8 +64,8 @@ type PropertiesPageParams struct {
 	Q         string
 	AfterID   *uuid.UUID
 	Sort      string
-	RowOffset int32
-	RowLimit  int32
+	RowOffset int64
+	RowLimit  int64
 }
 
 // PropertiesPage returns one page. Sorted by name it reads properties_name_key, by

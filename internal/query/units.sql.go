@@ -293,7 +293,7 @@ select u.owner_user_id, u.id, u.property_id, u.name, u.kind, u.status, u.address
           case when $7 = '-createdAt' then u.created_at end desc,
           case when $7 = '-createdAt' or $7 = '-name' then u.id end desc,
           u.id
- limit $9 offset $8
+ limit $9::bigint offset $8::bigint
 `
 
 type UnitsPageParams struct {
@@ -304,8 +304,8 @@ type UnitsPageParams struct {
 	Q          string
 	AfterID    *uuid.UUID
 	Sort       string
-	RowOffset  int32
-	RowLimit   int32
+	RowOffset  int64
+	RowLimit   int64
 }
 
 // UnitsPage returns one page. Sorted by name it reads units_name_idx, by

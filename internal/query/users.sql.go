@@ -7,7 +7,21 @@ package query
 
 import (
 	"context"
+
+	"github.com/google/uuid"
 )
+
+const sealHolds = `-- name: SealHolds :one
+select (app.current_user_id() is not distinct from $1::uuid)::boolean as holds
+`
+
+// SealHolds says whether the database takes the caller for who the server says.
+func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (bool, error) {
+	row := db.QueryRow(ctx, sealHolds, userID)
+	var holds bool
+	err := row.Scan(&holds)
+	return holds, err
+}
 
 const userForUpdate = `-- name: UserForUpdate :one
 select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at from app.users for no key update

@@ -10,8 +10,7 @@ create table app.idempotency_keys (
     key           text not null check (char_length(key) between 1 and 200),
     operation     text not null check (char_length(operation) between 1 and 100),
     request_hash  bytea not null check (octet_length(request_hash) = 32), -- SHA-256 of the body
-    entity_tag    text,
-    body          text,  -- the answer, once there is one
+    answer        text, -- JSON; null only inside the transaction that makes it
     created_at    timestamptz not null default now(),
 
     primary key (owner_user_id, key)

@@ -11,7 +11,7 @@ on conflict do nothing;
 select * from app.idempotency_keys where key = @key;
 
 -- name: IdempotencyKeyAnswer :exec
-update app.idempotency_keys set entity_tag = @entity_tag, body = @body where key = @key;
+update app.idempotency_keys set answer = @answer where key = @key;
 
 -- name: IdempotencyKeysForget :exec
 select app.forget_idempotency_keys();

@@ -32,7 +32,7 @@ select p.*
           case when @sort = '-createdAt' then p.created_at end desc,
           case when @sort = '-createdAt' or @sort = '-name' then p.id end desc,
           p.id
- limit @row_limit offset @row_offset;
+ limit @row_limit::bigint offset @row_offset::bigint;
 
 -- name: Property :one
 select * from app.properties where id = @id;

@@ -36,7 +36,7 @@ select u.*
           case when @sort = '-createdAt' then u.created_at end desc,
           case when @sort = '-createdAt' or @sort = '-name' then u.id end desc,
           u.id
- limit @row_limit offset @row_offset;
+ limit @row_limit::bigint offset @row_offset::bigint;
 
 -- name: Unit :one
 select * from app.units where id = @id;

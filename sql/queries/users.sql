@@ -17,3 +17,7 @@ returning *;
 -- UserForUpdate locks the caller's profile for the rest of the transaction.
 -- name: UserForUpdate :one
 select * from app.users for no key update;
+
+-- SealHolds says whether the database takes the caller for who the server says.
+-- name: SealHolds :one
+select (app.current_user_id() is not distinct from @user_id::uuid)::boolean as holds;

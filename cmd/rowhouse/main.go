@@ -1,0 +1,141 @@
+// Rowhouse is property management for landlords who share one database and never
+// see each other.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"rowhouse/internal/app"
+	"rowhouse/internal/config"
+	"rowhouse/internal/seed"
+	"rowhouse/internal/telemetry"
+)
+
+type cli struct {
+	Dev     devCmd     `cmd:"" help:"Run the whole product on this machine: Postgres, auth, API and demo data."`
+	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
+	Policy  struct {
+		Apply policyApplyCmd `cmd:"" help:"Make policies, grants and functions those of this build, and take away all others."`
+	} `cmd:"" help:"Look after the policies."`
+	Seed    seedCmd    `cmd:"" help:"Sign up demo landlords and fill their books."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "rowhouse:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}
+
+func run(ctx context.Context) error {
+	command := kong.Parse(&cli{},
+		kong.Name("rowhouse"),
+		kong.Description("Property management for landlords who share one database and never see each other."),
+		kong.Help(helpWithEnvironment),
+		kong.UsageOnError(),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	cfg, err := config.Load()
+	if err != nil {
+		return err
+	}
+	handler, err := telemetry.NewHandler(os.Stderr, cfg.LogLevel, cfg.LogFormat)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(slog.New(handler))
+	return command.Run(cfg)
+}
+
+// helpWithEnvironment adds to kong's help the variables that all commands read.
+func helpWithEnvironment(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("\nEnvironment (NAME_FILE names a file to read a secret from):\n")
+	for _, v := range config.Variables() {
+		fmt.Fprintf(&b, "  %s", v.Name)
+		if v.Default != "" {
+			fmt.Fprintf(&b, " (default %s)", v.Default)
+		}
+		if v.Secret {
+			b.WriteString(" (secret)")
+		}
+		fmt.Fprintf(&b, "\n      %s\n", v.Doc)
+	}
+	_, err := fmt.Fprint(ctx.Stdout, b.String())
+	return err
+}
+
+type devCmd struct{}
+
+func (devCmd) Run(ctx context.Context, cfg config.Config) error {
+	return app.Dev(ctx, cfg, version(), os.Stdout)
+}
+
+type serveCmd struct{}
+
+func (serveCmd) Run(ctx context.Context, cfg config.Config) error {
+	return app.Serve(ctx, cfg, version())
+}
+
+type migrateCmd struct{}
+
+func (migrateCmd) Run(ctx context.Context, cfg config.Config) error { return app.Migrate(ctx, cfg) }
+
+type policyApplyCmd struct{}
+
+func (policyApplyCmd) Run(ctx context.Context, cfg config.Config) error {
+	return app.ApplyPolicies(ctx, cfg)
+}
+
+type seedCmd struct {
+	Landlords  int   `help:"Landlords to sign up." default:"2"`
+	Properties int32 `help:"Properties of each landlord." default:"2"`
+	Units      int32 `help:"Units in each property." default:"3"`
+}
+
+func (c seedCmd) Run(ctx context.Context, cfg config.Config) error {
+	addresses, err := app.Seed(ctx, cfg, seed.Size{Landlords: c.Landlords, Properties: c.Properties, Units: c.Units})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Sign in with password %s as:\n  %s\n", seed.Password, strings.Join(addresses, "\n  "))
+	return nil
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Println("rowhouse", version())
+	return nil
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return strings.Trim(info.Main.Version, "()")
+}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"rowhouse/internal/config"
+	"rowhouse/internal/localauth"
+	"rowhouse/internal/localpg"
+	"rowhouse/internal/migrate"
+	"rowhouse/internal/portcheck"
+	"rowhouse/internal/seed"
+)
+
+// devGrace is how long requests may go on after Ctrl-C: everything, Postgres
+// included, has to be gone within 5 s.
+const devGrace = time.Second
+
+// Dev runs the whole product on this machine until ctx ends: Postgres (unless
+// DATABASE_URL names one), a stand-in for Supabase Auth, migrations, demo data on
+// the first start, and the API. It prints to out where everything is.
+func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) (err error) {
+	// Opened first: when another instance runs, nothing has been touched yet.
+	listener, err := portcheck.Listen(ctx, cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("the API's port (ADDR): %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // closed already, unless an error came before
+	authListener, err := portcheck.Listen(ctx, cfg.DevAuthAddr)
+	if err != nil {
+		return fmt.Errorf("the local auth's port (DEV_AUTH_ADDR): %w", err)
+	}
+	defer authListener.Close() //nolint:errcheck // likewise
+
+	dir, err := filepath.Abs(cfg.DevDir)
+	if err != nil {
+		return err
+	}
+	secrets, err := loadSecrets(dir)
+	if err != nil {
+		return err
+	}
+	adminURL := cfg.MigrateDatabaseURL
+	if cfg.DatabaseURL == "" {
+		server, err := localpg.Start(ctx, localpg.Options{
+			Dir: filepath.Join(dir, "postgres"), Port: cfg.DevPostgresPort, BinDir: cfg.PGBin,
+			Password: secrets.Superuser, Log: out,
+		})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		adminURL = server.URL("postgres")
+	}
+	if cfg, err = devConfig(cfg, adminURL, secrets); err != nil {
+		return err
+	}
+	if err := migrate.Up(ctx, adminURL, migrate.Options{
+		Keys: cfg.SealKeys, Pooler: cfg.DatabasePooler, Passwords: cfg.Passwords(), Logger: slog.Default(),
+	}); err != nil {
+		return err
+	}
+
+	authServer, closePool, err := startAuth(ctx, cfg, adminURL, dir, secrets, out)
+	if err != nil {
+		return err
+	}
+	defer closePool()
+	anonKey, err := authServer.AnonKey()
+	if err != nil {
+		return err
+	}
+	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return authServer.Serve(ctx, authListener) })
+	group.Go(func() error {
+		a, err := newAPI(ctx, cfg, version)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		addresses, err := seed.Run(ctx, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
+		if err != nil {
+			return err
+		}
+		printDev(out, cfg, listener.Addr(), anonKey, addresses)
+		return a.serve(ctx, listener, devGrace)
+	})
+	if err := group.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	} else if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// devConfig fills in what dev makes up itself: the API's own login and keys.
+func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, error) {
+	if len(cfg.SealKeys.Keys()) == 0 {
+		cfg.SealKeys = s.keyring
+	}
+	if cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL {
+		return cfg, nil // the operator named both logins
+	}
+	if cfg.APIPassword == "" {
+		cfg.APIPassword = s.API
+	}
+	u, err := url.Parse(adminURL)
+	if err != nil {
+		return cfg, errors.New("DATABASE_URL: not a valid Postgres URL")
+	}
+	u.User = url.UserPassword("rowhouse_api", cfg.APIPassword)
+	cfg.DatabaseURL = u.String()
+	return cfg, nil
+}
+
+func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s secrets, out io.Writer) (*localauth.Server, func(), error) {
+	admin, err := pgx.Connect(ctx, adminURL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to set up local auth: %w", err)
+	}
+	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done
+	if err := localauth.Setup(ctx, admin, s.Auth); err != nil {
+		return nil, nil, err
+	}
+	u, err := url.Parse(adminURL)
+	if err != nil {
+		return nil, nil, errors.New("DATABASE_URL: not a valid Postgres URL")
+	}
+	u.User = url.UserPassword("supabase_auth_admin", s.Auth)
+	pool, err := pgxpool.New(ctx, u.String())
+	if err != nil {
+		return nil, nil, fmt.Errorf("open pool of local auth: %w", err)
+	}
+	_, port, _ := net.SplitHostPort(cfg.DevAuthAddr) // it listens there already
+	server, err := localauth.New(localauth.Config{
+		Addr: cfg.DevAuthAddr, Pool: pool, Autoconfirm: true, KeyFile: filepath.Join(dir, "auth-keys.json"),
+		SiteURL: "http://" + cfg.Addr, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
+		Deliver: func(_ context.Context, m localauth.Mail) error {
+			_, err := fmt.Fprintf(out, "\nMail to %s (%s): code %s, or open %s\n", m.To, m.Action, m.Code, m.Link)
+			return err
+		},
+	})
+	if err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return server, pool.Close, nil
+}
+
+func authBase(ln net.Listener) string {
+	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has one
+	return "http://localhost:" + port
+}
+
+func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey string, landlords []string) {
+	_, port, _ := net.SplitHostPort(addr.String())
+	psql, _ := url.Parse(cfg.DatabaseURL)
+	fmt.Fprintf(out, `
+Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
+
+  API            http://localhost:%[2]s/api/v1
+  API reference  http://localhost:%[2]s/docs/
+  OpenAPI        http://localhost:%[2]s/openapi.json
+  Auth           %[3]s/auth/v1 (stands in for Supabase Auth)
+  Postgres       %[4]s as rowhouse_api
+  anon key       %[5]s
+
+  Demo landlords, password %[6]s:
+    %[7]s
+
+`, cfg.DevDir, port, cfg.SupabaseURL, psql.Host+psql.Path, anonKey, seed.Password, strings.Join(landlords, "\n    "))
+	_ = os.Stdout.Sync() // a terminal cannot be synced, and need not be
+}

@@ -1,0 +1,144 @@
+// Package app wires the parts together and runs them: it is the only package
+// that knows them all.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/config"
+	"rowhouse/internal/db"
+	"rowhouse/internal/guard"
+	"rowhouse/internal/httpapi"
+	"rowhouse/internal/portcheck"
+)
+
+// Serve runs the API against the configured database and identity provider until
+// ctx ends, and then lets the requests under way finish.
+func Serve(ctx context.Context, cfg config.Config, version string) error {
+	if err := cfg.Require("DATABASE_URL", "SEAL_KEYS"); err != nil {
+		return err
+	}
+	if cfg.JWKSURL == "" && cfg.JWTSecret == "" {
+		return errors.New("SUPABASE_URL is not set (or JWKS_URL and JWT_ISSUER, or JWT_SECRET and JWT_ISSUER)")
+	}
+	a, err := newAPI(ctx, cfg, version)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	ln, err := portcheck.Listen(ctx, cfg.Addr)
+	if err != nil {
+		return err
+	}
+	slog.InfoContext(ctx, "serving", "addr", ln.Addr().String(), "version", version)
+	return a.serve(ctx, ln, cfg.ShutdownTimeout)
+}
+
+type api struct {
+	db     *db.DB
+	tokens *auth.Verifier
+	http   *httpapi.API
+}
+
+func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error) {
+	d, err := openDB(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
+		d.Close()
+		return nil, err
+	}
+	tokens, err := auth.NewVerifier(ctx, auth.Config{
+		JWKSURL: cfg.JWKSURL, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
+		LegacySecret: []byte(cfg.JWTSecret), Logger: slog.Default(),
+	})
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	a := &api{db: d, tokens: tokens}
+	a.http, err = httpapi.New(httpapi.Config{
+		DB: d, Tokens: tokens, Version: version,
+		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
+	})
+	if err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *api) close() {
+	a.tokens.Close()
+	a.db.Close()
+}
+
+// serve answers on ln until ctx ends, and returns nil when every request under
+// way then has finished in time.
+func (a *api) serve(ctx context.Context, ln net.Listener, grace time.Duration) error {
+	srv := &http.Server{
+		Handler: a.http,
+		// a client that trickles its request holds a goroutine and no connection to
+		// the database; these bound even that
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       20 * time.Second,
+		WriteTimeout:      40 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10, // tokens above 16 KB shall get an answer that says so
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	slog.InfoContext(ctx, "stopping: no new requests, those under way finish", "within", grace)
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := srv.Shutdown(wait); err != nil {
+		return fmt.Errorf("some requests did not finish in %s: %w", grace, errors.Join(err, srv.Close()))
+	}
+	return nil
+}
+
+func openDB(ctx context.Context, cfg config.Config) (*db.DB, error) {
+	return db.Open(ctx, db.Config{
+		URL: cfg.DatabaseURL, Keys: cfg.SealKeys, Pooler: cfg.DatabasePooler, MaxConns: cfg.DatabaseMaxConns,
+	})
+}
+
+// checkDatabase waits for the database to answer, and refuses it when it would
+// not keep landlords apart.
+func checkDatabase(ctx context.Context, url string, d *db.DB) error {
+	for wait := time.Second; ; wait = min(2*wait, 15*time.Second) {
+		warnings, err := guard.Check(ctx, url)
+		if err == nil {
+			err = guard.CheckSeal(ctx, d)
+		}
+		if err == nil {
+			for _, w := range warnings {
+				slog.WarnContext(ctx, w)
+			}
+			return nil
+		}
+		if guard.IsRefusal(err) {
+			return err
+		}
+		slog.WarnContext(ctx, "the database does not answer; trying again", "in", wait, "error", err)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("gave up waiting for the database: %w", err)
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,140 @@
+// Package config reads the environment into one struct, once.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"rowhouse/internal/seal"
+)
+
+// Config is everything that can be set from outside. Each field's doc tag is
+// what --help prints.
+type Config struct {
+	Addr            string        `env:"ADDR" envDefault:"localhost:8080" doc:"where the API listens"`
+	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"15s" doc:"how long one request may work"`
+	ShutdownTimeout time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"9s" doc:"how long requests under way may go on after SIGTERM"`
+	RatePerMinute   int           `env:"RATE_LIMIT_PER_MINUTE" envDefault:"600" doc:"requests a minute of one user to this process; 0 for no limit"`
+	LogLevel        string        `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat       string        `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
+
+	DatabaseURL        string       `env:"DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_api; for dev: as an administrator, instead of the embedded server"`
+	MigrateDatabaseURL string       `env:"MIGRATE_DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_migrator or an administrator, for migrate and policy; empty means DATABASE_URL"`
+	DatabaseMaxConns   int32        `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"connections of this process at most"`
+	DatabasePooler     bool         `env:"DATABASE_POOLER" envDefault:"false" doc:"true if a transaction pooler stands before Postgres; seals are then bound to their expiry alone"`
+	SealKeys           seal.Keyring `env:"SEAL_KEYS" secret:"true" doc:"id:base64,… keys of 32 to 64 bytes that prove identities to the database; the first signs"`
+	APIPassword        string       `env:"ROWHOUSE_API_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_api; empty leaves it"`
+	WorkerPassword     string       `env:"ROWHOUSE_WORKER_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_worker; empty leaves it"`
+	MigratorPassword   string       `env:"ROWHOUSE_MIGRATOR_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_migrator; empty leaves it"`
+
+	SupabaseURL     string `env:"SUPABASE_URL" doc:"project URL of Supabase Auth, without /auth/v1"`
+	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for seed"`
+	JWTIssuer       string `env:"JWT_ISSUER" doc:"iss that tokens must have; empty means SUPABASE_URL/auth/v1"`
+	JWTAudience     string `env:"JWT_AUDIENCE" envDefault:"authenticated" doc:"aud that tokens must have"`
+	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
+	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
+
+	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
+	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"54322" doc:"dev: port of the embedded Postgres"`
+	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:54321" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
+	PGBin           string `env:"PG_BIN" doc:"dev: folder of a Postgres server's programs; empty looks for an installed one, then downloads one"`
+}
+
+// Load reads the process's environment. A secret NAME may also come as
+// NAME_FILE, a path to read it from. The error names every variable at fault,
+// and no value.
+func Load() (Config, error) {
+	environment := env.ToMap(os.Environ())
+	for _, v := range Variables() {
+		path, ok := environment[v.Name+"_FILE"]
+		if !v.Secret || !ok {
+			continue
+		}
+		secret, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			return Config{}, fmt.Errorf("%s_FILE: %w", v.Name, err)
+		}
+		environment[v.Name] = strings.TrimSpace(string(secret))
+	}
+	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
+	if err != nil {
+		return Config{}, fmt.Errorf("environment: %w", err)
+	}
+	if cfg.MigrateDatabaseURL == "" {
+		cfg.MigrateDatabaseURL = cfg.DatabaseURL
+	}
+	cfg.useSupabase(cfg.SupabaseURL)
+	return cfg, nil
+}
+
+func (c *Config) useSupabase(url string) {
+	if url == "" {
+		return
+	}
+	issuer := strings.TrimRight(url, "/") + "/auth/v1"
+	if c.JWTIssuer == "" {
+		c.JWTIssuer = issuer
+	}
+	if c.JWKSURL == "" {
+		c.JWKSURL = issuer + "/.well-known/jwks.json"
+	}
+}
+
+// WithSupabase returns c for another project, for dev's own.
+func (c Config) WithSupabase(url, anonKey string) Config {
+	c.SupabaseURL, c.SupabaseAnonKey, c.JWTIssuer, c.JWKSURL, c.JWTSecret = url, anonKey, "", "", ""
+	c.useSupabase(url)
+	return c
+}
+
+// Passwords returns those to set, by login role.
+func (c Config) Passwords() map[string]string {
+	passwords := map[string]string{}
+	for role, password := range map[string]string{
+		"rowhouse_api": c.APIPassword, "rowhouse_worker": c.WorkerPassword, "rowhouse_migrator": c.MigratorPassword,
+	} {
+		if password != "" {
+			passwords[role] = password
+		}
+	}
+	return passwords
+}
+
+// Require fails naming those of the variables that are not set.
+func (c Config) Require(names ...string) error {
+	value := reflect.ValueOf(c)
+	var missing []error
+	for i := range value.NumField() {
+		name := value.Type().Field(i).Tag.Get("env")
+		for _, required := range names {
+			if name == required && value.Field(i).IsZero() {
+				missing = append(missing, fmt.Errorf("%s is not set", name))
+			}
+		}
+	}
+	return errors.Join(missing...)
+}
+
+// Variable describes one environment variable.
+type Variable struct {
+	Name, Default, Doc string
+	Secret             bool // may come as NAME_FILE
+}
+
+// Variables lists what Load reads, in the order of Config.
+func Variables() []Variable {
+	var variables []Variable
+	for field := range reflect.TypeFor[Config]().Fields() {
+		variables = append(variables, Variable{
+			Name: field.Tag.Get("env"), Default: field.Tag.Get("envDefault"),
+			Doc: field.Tag.Get("doc"), Secret: field.Tag.Get("secret") == "true",
+		})
+	}
+	return variables
+}

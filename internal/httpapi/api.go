@@ -1,0 +1,182 @@
+// Package httpapi is the JSON API under /api/v1, its OpenAPI document and the
+// reference to read it by.
+//
+// Handlers run their queries inside db.As… and hold no ownership check: what is
+// another landlord's is not there.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/db"
+	"rowhouse/internal/errs"
+)
+
+// Config is what New needs; every field is required unless it says otherwise.
+type Config struct {
+	DB      *db.DB
+	Tokens  *auth.Verifier
+	Version string // of the build, for the document
+
+	// RequestTimeout bounds a request's work; 0 means 15 s.
+	RequestTimeout time.Duration
+	// RatePerMinute bounds the requests of one user to this process; 0 means no bound.
+	RatePerMinute int
+}
+
+// API answers requests.
+type API struct {
+	db       *db.DB
+	profiles *profiles
+	document []byte
+	http.Handler
+}
+
+// prefix is where the API's operations live.
+const prefix = "/api/v1"
+
+// New returns the API with its routes.
+func New(c Config) (*API, error) {
+	replaceHumaErrors()
+	if c.RequestTimeout == 0 {
+		c.RequestTimeout = 15 * time.Second
+	}
+	a := &API{db: c.DB, profiles: newProfiles(c.DB)}
+
+	r := chi.NewRouter()
+	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, r, errs.New(errs.NotFound, "not_found", "There is nothing here."))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		e := newProblem(r.Context(), errs.New(errs.Invalid, "method_not_allowed", "This address does not take that method."))
+		e.Status, e.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+		e.write(w)
+	})
+	r.Get("/healthz", a.alive)
+	r.Get("/readyz", a.ready)
+
+	var api huma.API
+	r.Group(func(r chi.Router) {
+		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), provision(a.profiles))
+		api = humachi.New(r, humaConfig(c.Version))
+		a.routes(api)
+	})
+	document, err := api.OpenAPI().MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	a.document = document
+	a.serveDocs(r)
+	a.Handler = r
+	return a, nil
+}
+
+// Document returns the OpenAPI 3.1 document as JSON.
+func (a *API) Document() []byte { return a.document }
+
+// routes is the API's table of contents.
+func (a *API) routes(api huma.API) {
+	get(api, "/me", "getMe", "Show your profile", a.getMe)
+	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
+
+	list(api, "/units", "listUnits", "List your units", a.listUnits)
+	create(api, "/units", "createUnit", "Add a unit", a.createUnit)
+	get(api, "/units/{id}", "getUnit", "Show a unit", a.getUnit)
+	change(api, http.MethodPut, "/units/{id}", "replaceUnit", "Replace a unit's data", a.replaceUnit)
+	change(api, http.MethodPatch, "/units/{id}", "updateUnit", "Change some of a unit's data", a.patchUnit)
+	remove(api, "/units/{id}", "deleteUnit", "Delete a unit", a.deleteUnit)
+
+	list(api, "/properties", "listProperties", "List your properties", a.listProperties)
+	create(api, "/properties", "createProperty", "Add a property", a.createProperty)
+	get(api, "/properties/{id}", "getProperty", "Show a property", a.getProperty)
+	change(api, http.MethodPut, "/properties/{id}", "replaceProperty", "Replace a property's data", a.replaceProperty)
+	change(api, http.MethodPatch, "/properties/{id}", "updateProperty", "Change some of a property's data", a.patchProperty)
+	remove(api, "/properties/{id}", "deleteProperty", "Delete a property", a.deleteProperty)
+}
+
+// What every operation may answer, whatever it does.
+var commonErrors = []int{
+	http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests,
+	http.StatusInternalServerError, http.StatusServiceUnavailable,
+}
+
+type handler[I, O any] func(context.Context, *I) (*O, error)
+
+func get[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
+	register(api, http.MethodGet, path, id, summary, http.StatusOK, h, http.StatusNotFound)
+}
+
+func list[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
+	register(api, http.MethodGet, path, id, summary, http.StatusOK, h)
+}
+
+func create[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
+	register(api, http.MethodPost, path, id, summary, http.StatusCreated, h, http.StatusForbidden, http.StatusConflict,
+		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
+}
+
+func change[I, O any](api huma.API, method, path, id, summary string, h handler[I, O]) {
+	register(api, method, path, id, summary, http.StatusOK, h, http.StatusForbidden, http.StatusConflict,
+		http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+}
+
+func remove[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
+	register(api, http.MethodDelete, path, id, summary, http.StatusNoContent, h, http.StatusForbidden,
+		http.StatusConflict, http.StatusPreconditionFailed)
+}
+
+func register[I, O any](api huma.API, method, path, id, summary string, status int, h handler[I, O], failures ...int) {
+	huma.Register(api, huma.Operation{
+		Method: method, Path: prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
+		Tags:         []string{tag(path)},
+		Errors:       append(failures, commonErrors...),
+		MaxBodyBytes: maxBodyBytes,
+		Security:     []map[string][]string{{"bearer": {}}},
+	}, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, newProblem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+func humaConfig(version string) huma.Config {
+	cfg := huma.DefaultConfig("Rowhouse API", version)
+	cfg.Info.Description = "Property management for landlords. Every answer holds your own rows and nobody else's: " +
+		"what is another landlord's is answered exactly as what does not exist."
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", "", nil        // served by serveDocs
+	cfg.Formats = map[string]huma.Format{"application/json": strictJSON, "json": strictJSON} // the latter for …+json
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"bearer": {
+		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+		Description: "An access token of the identity provider (Supabase Auth).",
+	}}
+	return cfg
+}
+
+// replaceHumaErrors makes huma speak our problems. Its hooks are package
+// variables (danielgtaylor/huma issue 352), so it is done once.
+var replaceHumaErrors = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, _ string, details ...error) huma.StatusError {
+		return invalidRequest(ctx.Context(), status, details)
+	}
+	// called without a request only to learn the shape of errors for the document
+	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
+		if len(details) > 0 {
+			return newProblem(context.Background(), errors.Join(details...))
+		}
+		return &problem{Status: status, Detail: message}
+	}
+})

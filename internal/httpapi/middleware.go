@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/httprate"
+	"github.com/google/uuid"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/errs"
+	"rowhouse/internal/requestid"
+)
+
+var callersID = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
+
+// withRequestID takes the caller's X-Request-Id if it is harmless, makes one
+// otherwise, and says which in the answer.
+func withRequestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if !callersID.MatchString(id) {
+			id = strings.ReplaceAll(uuid.NewString(), "-", "")
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(requestid.With(r.Context(), id)))
+	})
+}
+
+// logRequests writes one line a request. Paths hold ids and no personal data;
+// query strings may, and stay out.
+func logRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		next.ServeHTTP(ww, r)
+		slog.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			slog.String("method", r.Method), slog.String("route", chi.RouteContext(r.Context()).RoutePattern()),
+			slog.Int("status", ww.Status()), slog.Int("bytes", ww.BytesWritten()),
+			slog.Duration("took", time.Since(start)))
+	})
+}
+
+// recoverPanics turns a bug into a 500. http.ErrAbortHandler is not a bug.
+func recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				writeProblem(w, r, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secureHeaders keeps answers out of caches, frames and guesses at their type.
+func secureHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func withTimeout(d time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), d)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// authenticate lets through who brings a valid access token, and nobody else.
+func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			token, err := auth.BearerToken(r)
+			if err != nil {
+				writeProblem(w, r, err)
+				return
+			}
+			id, err := tokens.Verify(r.Context(), token)
+			if err != nil {
+				writeProblem(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))
+		})
+	}
+}
+
+// limitRate bounds the requests of one user, by the verified id: a header could
+// be anybody's. It counts in this process alone.
+func limitRate(perMinute int) func(http.Handler) http.Handler {
+	if perMinute == 0 {
+		return func(next http.Handler) http.Handler { return next }
+	}
+	return httprate.Limit(perMinute, time.Minute,
+		httprate.WithKeyFuncs(func(r *http.Request) (string, error) {
+			id, _ := auth.From(r.Context())
+			return id.UserID.String(), nil
+		}),
+		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
+			// httprate has set Retry-After to the end of the window
+			writeProblem(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))
+		}))
+}
+
+// provision gives the caller a profile at the first request.
+func provision(p *profiles) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := p.ensure(r.Context()); err != nil {
+				writeProblem(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"rowhouse/internal/db"
+	"rowhouse/internal/query"
+)
+
+// PropertyData is what a landlord says of a property.
+type PropertyData struct {
+	Name line   `json:"name" maxLength:"200" example:"Canal House" doc:"Unique among your properties, in any case"`
+	Kind string `json:"kind,omitempty" enum:"house,apartment_building,condo,commercial,other" default:"other"`
+	Address
+	Latitude    *float64 `json:"latitude,omitempty" nullable:"true" minimum:"-90" maximum:"90" example:"52.09"`
+	Longitude   *float64 `json:"longitude,omitempty" nullable:"true" minimum:"-180" maximum:"180" example:"5.12"`
+	ExternalRef *line    `json:"externalRef,omitempty" nullable:"true" maxLength:"100" doc:"Your own reference"`
+	Archived    bool     `json:"archived,omitempty" doc:"Archived properties are kept, and left out of lists unless asked for"`
+}
+
+// property is a property as the API shows it.
+type property struct {
+	ID uuid.UUID `json:"id" format:"uuid"`
+	PropertyData
+	ArchivedAt *time.Time `json:"archivedAt,omitempty" doc:"Since when it is archived"`
+	Version    int32      `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	UpdatedAt  time.Time  `json:"updatedAt"`
+}
+
+type PropertyPath struct {
+	ID uuid.UUID `path:"id" format:"uuid" doc:"The property's id"`
+}
+
+type propertyOutput struct {
+	ETag string `header:"ETag" doc:"Its version, for If-Match"`
+	Body property
+}
+
+type listPropertiesInput struct {
+	ListParams
+	Sort     string `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
+	Kind     string `query:"kind" enum:"house,apartment_building,condo,commercial,other" doc:"Only properties of this kind."`
+	Archived string `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived properties."`
+}
+
+type listPropertiesOutput struct {
+	Body struct {
+		Properties []property `json:"properties" nullable:"false"`
+		Pagination pagination `json:"pagination"`
+	}
+}
+
+// listProperties is listUnits for properties.
+func (a *API) listProperties(ctx context.Context, in *listPropertiesInput) (*listPropertiesOutput, error) {
+	w, err := in.window(in.Sort)
+	if err != nil {
+		return nil, err
+	}
+	var rows []query.Property
+	var total int64
+	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+		rows, total, err = query.New().PropertiesPageWithCount(ctx, tx, query.PropertiesPageParams{
+			Kind: given(in.Kind), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
+			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &listPropertiesOutput{}
+	rows, out.Body.Pagination = paginate(w, rows, total, func(p query.Property) uuid.UUID { return p.ID })
+	out.Body.Properties = make([]property, len(rows))
+	for i, row := range rows {
+		out.Body.Properties[i] = toProperty(row)
+	}
+	return out, nil
+}
+
+type createPropertyInput struct {
+	Idempotent
+	Body PropertyData
+}
+
+func (a *API) createProperty(ctx context.Context, in *createPropertyInput) (out *created[property], err error) {
+	err = a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
+		out, err = once(ctx, tx, in.IdempotencyKey, "createProperty", in.Body, func() (*created[property], error) {
+			row, err := query.New().PropertyCreate(ctx, tx, in.Body.params())
+			return &created[property]{
+				Location: "/api/v1/properties/" + row.ID.String(), ETag: etag(row.Version), Body: toProperty(row),
+			}, err
+		})
+		return err
+	})
+	return out, propertyConflict(err)
+}
+
+func (a *API) getProperty(ctx context.Context, in *PropertyPath) (*propertyOutput, error) {
+	var row query.Property
+	err := a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+		row, err = query.New().Property(ctx, tx, in.ID)
+		return err
+	})
+	return &propertyOutput{ETag: etag(row.Version), Body: toProperty(row)}, err
+}
+
+type replacePropertyInput struct {
+	PropertyPath
+	IfMatch
+	Body PropertyData
+}
+
+func (a *API) replaceProperty(ctx context.Context, in *replacePropertyInput) (*propertyOutput, error) {
+	return a.changeProperty(ctx, in.ID, in.IfMatch, func(PropertyData) (PropertyData, error) { return in.Body, nil })
+}
+
+type patchPropertyInput struct {
+	PropertyPath
+	IfMatch
+	Body patch[PropertyData]
+}
+
+func (a *API) patchProperty(ctx context.Context, in *patchPropertyInput) (*propertyOutput, error) {
+	return a.changeProperty(ctx, in.ID, in.IfMatch, in.Body.apply)
+}
+
+// changeProperty locks the property, checks the caller's version and writes what change
+// makes of it.
+func (a *API) changeProperty(ctx context.Context, id uuid.UUID, h IfMatch, change func(PropertyData) (PropertyData, error)) (*propertyOutput, error) {
+	var row query.Property
+	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		current, err := query.New().PropertyForUpdate(ctx, tx, id)
+		if err != nil {
+			return forbidMissing(err)
+		}
+		if err := h.check(current.Version); err != nil {
+			return err
+		}
+		data, err := change(toProperty(current).PropertyData)
+		if err != nil {
+			return err
+		}
+		p := data.params()
+		row, err = query.New().PropertyUpdate(ctx, tx, query.PropertyUpdateParams{
+			ID: id, Name: p.Name, Kind: p.Kind,
+			Address1: p.Address1, Address2: p.Address2, City: p.City, State: p.State,
+			PostalCode: p.PostalCode, Country: p.Country, Latitude: p.Latitude, Longitude: p.Longitude,
+			ExternalRef: p.ExternalRef, Archived: p.Archived,
+		})
+		return err
+	})
+	return &propertyOutput{ETag: etag(row.Version), Body: toProperty(row)}, propertyConflict(err)
+}
+
+type deletePropertyInput struct {
+	PropertyPath
+	IfMatch
+}
+
+func (a *API) deleteProperty(ctx context.Context, in *deletePropertyInput) (*struct{}, error) {
+	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		current, err := query.New().PropertyForUpdate(ctx, tx, in.ID)
+		if err != nil {
+			return forbidMissing(err)
+		}
+		if err := in.check(current.Version); err != nil {
+			return err
+		}
+		deleted, err := query.New().PropertyDelete(ctx, tx, in.ID)
+		return deletion(deleted, err)
+	})
+	return nil, err
+}
+
+func (d PropertyData) params() query.PropertyCreateParams {
+	return query.PropertyCreateParams{
+		Name: d.Name.trimmed(), Kind: d.Kind,
+		Address1: (*string)(d.Address1), Address2: (*string)(d.Address2), City: (*string)(d.City),
+		State: (*string)(d.State), PostalCode: (*string)(d.PostalCode), Country: d.Country,
+		Latitude: d.Latitude, Longitude: d.Longitude,
+		ExternalRef: (*string)(d.ExternalRef), Archived: d.Archived,
+	}
+}
+
+func toProperty(p query.Property) property {
+	return property{
+		ID: p.ID,
+		PropertyData: PropertyData{
+			Name: line(p.Name), Kind: p.Kind,
+			Address: Address{
+				Address1: (*line)(p.Address1), Address2: (*line)(p.Address2), City: (*line)(p.City),
+				State: (*line)(p.State), PostalCode: (*line)(p.PostalCode), Country: p.Country,
+			},
+			Latitude: p.Latitude, Longitude: p.Longitude,
+			ExternalRef: (*line)(p.ExternalRef), Archived: p.ArchivedAt != nil,
+		},
+		ArchivedAt: p.ArchivedAt, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+}
+
+// propertyConflict names the field when a property's name is taken.
+func propertyConflict(err error) error {
+	return nameTaken(err, "properties_name_key", "Another property of yours has this name.")
+}

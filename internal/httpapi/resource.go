@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/internal/db"
+	"rowhouse/internal/errs"
+)
+
+// line is text on one line: any script, no control characters, not blank.
+type line string
+
+// TransformSchema adds what the type demands to what a field's tags do.
+func (line) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Pattern = `^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$`
+	s.PatternDescription = "one line of text that is not blank"
+	return s
+}
+
+// trimmed is for what has to be told apart: spaces around a name are slips.
+func (l line) trimmed() string { return strings.TrimSpace(string(l)) }
+
+// Address is where something stands. Every part may be missing. Like the other
+// types that are embedded in a request or an answer it is exported, or neither
+// huma nor the encoder would see its fields.
+type Address struct {
+	Address1   *line   `json:"address1,omitempty" nullable:"true" maxLength:"200" example:"12 Canal Street"`
+	Address2   *line   `json:"address2,omitempty" nullable:"true" maxLength:"200" example:"Rear building"`
+	City       *line   `json:"city,omitempty" nullable:"true" maxLength:"100" example:"Utrecht"`
+	State      *line   `json:"state,omitempty" nullable:"true" maxLength:"100"`
+	PostalCode *line   `json:"postalCode,omitempty" nullable:"true" maxLength:"20" example:"3511 AB"`
+	Country    *string `json:"country,omitempty" nullable:"true" pattern:"^[A-Z]{2}$" patternDescription:"two letters of ISO 3166-1" example:"NL"`
+}
+
+// given is a filter that was sent, or nil.
+func given[T comparable](value T) *T {
+	var none T
+	if value == none {
+		return nil
+	}
+	return &value
+}
+
+func archivedFilter(value string) *bool {
+	if value == "all" {
+		return nil
+	}
+	archived := value == "true"
+	return &archived
+}
+
+// forbidMissing answers a change of a row that is not there as one of a row that
+// is another landlord's.
+func forbidMissing(err error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return db.Forbidden().Because(err)
+	}
+	return err
+}
+
+// nameTaken words the refusal of a name's unique key.
+func nameTaken(err error, constraint, message string) error {
+	if name, _, ok := db.Constraint(err); ok && name == constraint {
+		return errs.New(errs.Conflict, "name_taken", "%s", message).
+			At(errs.Field{Pointer: "/name", Message: "is taken"}).Because(err)
+	}
+	return err
+}
+
+// referrers says in words what a table's rows are to a landlord.
+var referrers = map[string]string{"units": "units"}
+
+// deletion words the answer of a delete function.
+func deletion(deleted bool, err error) error {
+	if _, table, ok := db.Constraint(err); ok {
+		what, known := referrers[table]
+		if !known {
+			what = "other records"
+		}
+		return errs.New(errs.Conflict, "in_use",
+			"There are still %s that refer to this. Move or delete them first, or archive this instead.", what).Because(err)
+	}
+	if err == nil && !deleted {
+		return db.Forbidden()
+	}
+	return err
+}
