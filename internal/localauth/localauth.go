@@ -53,6 +53,8 @@ type Config struct {
 	Deliver func(context.Context, Mail) error // called for each mail when Hooks.SendEmail is off
 	Logger  *slog.Logger                      // discards
 	Now     func() time.Time                  // time.Now
+
+	hashCost int // bcrypt's default; tests of other things take less
 }
 
 // Mail is a message that the real service would send. Code, TokenHash and Link
@@ -94,7 +96,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	stranger, err := bcrypt.GenerateFromPassword([]byte("nobody's"), bcrypt.DefaultCost)
+	stranger, err := bcrypt.GenerateFromPassword([]byte("nobody's"), cfg.hashCost)
 	if err != nil {
 		return nil, fmt.Errorf("hash the stranger's password: %w", err)
 	}
@@ -164,6 +166,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MinPasswordLength == 0 {
 		c.MinPasswordLength = 6
+	}
+	if c.hashCost == 0 {
+		c.hashCost = bcrypt.DefaultCost
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

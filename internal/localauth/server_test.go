@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 )
 
 const (
@@ -57,6 +59,11 @@ func (b *lockedBuffer) String() string {
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	t.Helper()
 	pool, admin := newPool(t)
+	return newWorldOn(t, pool, admin, change...)
+}
+
+func newWorldOn(t *testing.T, pool *pgxpool.Pool, admin *pgx.Conn, change ...func(*Config)) *world {
+	t.Helper()
 	w := &world{t: t, admin: admin, log: &lockedBuffer{}}
 	ts := httptest.NewUnstartedServer(nil)
 	w.host = "http://" + ts.Listener.Addr().String()
@@ -65,7 +72,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 		Addr: "127.0.0.1:0", Pool: pool, SiteURL: siteURL, ExternalURL: w.url,
 		KeyFile: filepath.Join(t.TempDir(), "keys.json"),
 		Logger:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     w.now,
+		Now:     w.now, hashCost: bcrypt.MinCost,
 		Deliver: func(_ context.Context, m Mail) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
