@@ -1,0 +1,225 @@
+// Package dbtest gives each test a database of its own, on a real Postgres.
+//
+// The first test of a process builds a template; every test then gets a copy.
+// Tests connect as rowhouse_api, as production does: a grant that is missing in
+// production is missing here.
+package dbtest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/db"
+	"rowhouse/internal/migrate"
+	"rowhouse/internal/seal"
+)
+
+// Passwords of the logins in every test database.
+const apiPassword, workerPassword, migratorPassword = "api", "worker", "migrator"
+
+// Keys seal identities in every test database. The second is the coming key of a
+// rotation: the databases accept it already.
+const (
+	KeysText   = "now:dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtMzI=,next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
+	RotateText = "next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
+)
+
+// Keyring parses text or fails the test.
+func Keyring(t testing.TB, text string) seal.Keyring {
+	t.Helper()
+	ring, err := seal.ParseKeyring(text)
+	require.NoError(t, err)
+	return ring
+}
+
+// Database is a migrated, empty database that lives as long as its test.
+type Database struct {
+	*db.DB // as rowhouse_api
+	Admin  *pgxpool.Pool
+
+	server *Server
+	name   string
+}
+
+var template struct {
+	sync.Mutex
+	of map[*Server]string
+}
+
+var serial atomic.Int64
+
+// New returns a database for t alone, on the server that the process shares.
+func New(t testing.TB) *Database {
+	t.Helper()
+	server, err := sharedServer()
+	require.NoError(t, err)
+	return NewOn(t, server)
+}
+
+// NewOn returns a database for t alone, on server.
+func NewOn(t testing.TB, server *Server) *Database {
+	t.Helper()
+	d := Clone(t, server)
+	d.DB = d.Open(t, db.Config{})
+	return d
+}
+
+// Clone returns a database whose DB is not open yet.
+func Clone(t testing.TB, server *Server) *Database {
+	t.Helper()
+	source := templateOn(t, server)
+	d := &Database{server: server, name: fmt.Sprintf("test_%d", serial.Add(1))}
+	admin(t, server, fmt.Sprintf("create database %s template %s", d.name, source))
+	t.Cleanup(func() {
+		admin(t, server, fmt.Sprintf("drop database if exists %s with (force)", d.name))
+	})
+	d.Admin = pool(t, server.URL(d.name))
+	// a copy of a database does not bring the rights on the database itself
+	conn, err := d.Admin.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	require.NoError(t, migrate.Cluster(t.Context(), conn.Conn(), slog.New(slog.DiscardHandler)))
+	return d
+}
+
+// Open returns a further DB on the database; URL and Keys are filled in if empty.
+func (d *Database) Open(t testing.TB, c db.Config) *db.DB {
+	t.Helper()
+	if c.URL == "" {
+		c.URL = d.URL("rowhouse_api")
+	}
+	if len(c.Keys.Keys()) == 0 {
+		c.Keys = Keyring(t, KeysText)
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = 4
+	}
+	opened, err := db.Open(context.WithoutCancel(t.Context()), c)
+	require.NoError(t, err)
+	t.Cleanup(opened.Close)
+	return opened
+}
+
+// URL is the database's address for one of our logins, or for "postgres", the
+// superuser.
+func (d *Database) URL(login string) string {
+	if login == "postgres" {
+		return d.server.URL(d.name)
+	}
+	u, err := url.Parse(d.server.URL(d.name))
+	if err != nil {
+		panic(err) // we made it
+	}
+	u.User = url.UserPassword(login, map[string]string{
+		"rowhouse_api": apiPassword, "rowhouse_worker": workerPassword, "rowhouse_migrator": migratorPassword,
+	}[login])
+	return u.String()
+}
+
+// Connect opens a bare connection as one of our logins.
+func (d *Database) Connect(t testing.TB, login string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), d.URL(login))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// Exec runs sql past every policy. Use it to arrange a test, never to assert.
+func (d *Database) Exec(t testing.TB, sql string, args ...any) {
+	t.Helper()
+	_, err := d.Admin.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// Landlord is a landlord with a row in every table.
+type Landlord struct {
+	auth.Identity
+	PropertyID uuid.UUID
+	UnitID     uuid.UUID
+}
+
+// Context returns a context in which the landlord is the caller.
+func (l Landlord) Context(t testing.TB) context.Context { return auth.With(t.Context(), l.Identity) }
+
+// Landlord inserts a landlord called name, whose every text holds that name.
+func (d *Database) Landlord(t testing.TB, name string) Landlord {
+	t.Helper()
+	l := Landlord{
+		Identity:   auth.Identity{UserID: uuid.New(), Email: name + "@example.com"},
+		PropertyID: uuid.New(), UnitID: uuid.New(),
+	}
+	for _, insert := range []struct {
+		sql  string
+		args []any
+	}{
+		{`insert into app.users (id, email, full_name) values ($1, $2, $3)`, []any{l.UserID, l.Email, name}},
+		{`insert into app.properties (owner_user_id, id, name, city, created_by) values ($1, $2, $3, $3, $1)`, []any{l.UserID, l.PropertyID, name + " house"}},
+		{`insert into app.units (owner_user_id, id, property_id, name, city, created_by) values ($1, $2, $3, $4, $4, $1)`, []any{l.UserID, l.UnitID, l.PropertyID, name + " flat"}},
+		{`insert into app.idempotency_keys (owner_user_id, key, operation, request_hash, answer) values ($1, $2, 'createUnit', sha256('x'), $2)`, []any{l.UserID, name + "-key"}},
+	} {
+		d.Exec(t, insert.sql, insert.args...)
+	}
+	return l
+}
+
+func templateOn(t testing.TB, server *Server) string {
+	t.Helper()
+	template.Lock()
+	defer template.Unlock()
+	if name, ok := template.of[server]; ok {
+		return name
+	}
+	const name = "rowhouse_template"
+	// as on Supabase, where they exist before us
+	admin(t, server, "create role anon nologin", "create role authenticated nologin",
+		"create role service_role nologin bypassrls", "create database "+name)
+	require.NoError(t, migrate.Up(t.Context(), server.URL(name), migrate.Options{
+		Keys:   Keyring(t, KeysText),
+		Logger: slog.New(slog.DiscardHandler),
+		Passwords: map[string]string{
+			"rowhouse_api": apiPassword, "rowhouse_worker": workerPassword, "rowhouse_migrator": migratorPassword,
+		},
+	}))
+	if template.of == nil {
+		template.of = map[*Server]string{}
+	}
+	template.of[server] = name
+	return name
+}
+
+func pool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	cfg, err := pgxpool.ParseConfig(url)
+	require.NoError(t, err)
+	cfg.MaxConns = 4
+	p, err := pgxpool.NewWithConfig(context.WithoutCancel(t.Context()), cfg)
+	require.NoError(t, err)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// admin runs statements as superuser, each by itself: some can't run in a
+// transaction.
+func admin(t testing.TB, server *Server, statements ...string) {
+	t.Helper()
+	ctx := context.Background() // also runs in cleanup, when t.Context is done
+	conn, err := pgx.Connect(ctx, server.URL("postgres"))
+	require.NoError(t, err)
+	defer conn.Close(ctx) //nolint:errcheck // a connection of a test
+	for _, statement := range statements {
+		_, err = conn.Exec(ctx, statement)
+		require.NoError(t, err, statement)
+	}
+}
