@@ -338,6 +338,31 @@ func TestHooksNotCalled(t *testing.T) {
 	require.Len(t, before.seen(), 2, "but for another audience, where the address then collides")
 }
 
+func TestParallelSignups(t *testing.T) {
+	t.Parallel()
+	var met sync.WaitGroup
+	met.Add(5)
+	rc := newReceiver(t, func(w http.ResponseWriter, r *http.Request) {
+		met.Done()
+		met.Wait()
+		says(200, `{}`)(w, r)
+	})
+	w := newWorld(t, autoconfirm, func(c *Config) { c.Hooks.BeforeUserCreated = rc.hook() })
+	got := make([]int, 5)
+	var all sync.WaitGroup
+	for i := range got {
+		all.Go(func() { got[i] = w.post("/signup", credentials("ann@example.com", goodPassword)).status })
+	}
+	all.Wait()
+	require.ElementsMatch(t, []int{200, 500, 500, 500, 500}, got)
+	ids := map[any]bool{}
+	for _, r := range rc.seen() {
+		ids[r.body["user"].(map[string]any)["id"]] = true
+	}
+	require.Len(t, ids, 5, "five drafts, of which one became a user")
+	require.Equal(t, 1, w.count("select count(*) from auth.users"))
+}
+
 // echo answers with the claims that it was sent, changed.
 func echo(change func(claims map[string]any)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

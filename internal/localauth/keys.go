@@ -133,7 +133,7 @@ func createKeyFile(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name())
+	defer func() { _ = os.Remove(temp.Name()) }()
 	_, err = temp.Write(text)
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return err

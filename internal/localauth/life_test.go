@@ -49,7 +49,7 @@ func TestLifeWithSupabaseGo(t *testing.T) {
 
 	session, err := client.Auth.SignInWithEmailPassword("ann@example.com", goodPassword)
 	require.NoError(t, err)
-	require.Equal(t, signed.User.ID, session.User.ID)
+	require.Equal(t, signed.ID, session.User.ID)
 	require.Regexp(t, `^[a-z0-9]{12}$`, session.RefreshToken)
 
 	renewed, err := client.Auth.RefreshToken(session.RefreshToken)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -138,9 +139,8 @@ func (w *world) send(method, path, body string, headers ...string) reply {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
 	require.NoError(w.t, err)
-	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	require.NoError(w.t, err)
+	require.NoError(w.t, errors.Join(err, answer.Body.Close()))
 	out := reply{status: answer.StatusCode, header: answer.Header, text: string(text)}
 	if answer.Header.Get("Content-Type") == "application/json" {
 		require.NoError(w.t, json.Unmarshal(text, &out.body), "%s", text)

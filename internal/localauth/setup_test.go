@@ -25,7 +25,7 @@ func TestSetup(t *testing.T) {
 	}
 	service, err := pgx.Connect(ctx, dsn("supabase_auth_admin", servicePassword, name))
 	require.NoError(t, err)
-	defer service.Close(ctx)
+	require.NoError(t, service.Close(ctx))
 	_, err = pgx.Connect(ctx, dsn("supabase_auth_admin", "wrong", name))
 	require.Error(t, err)
 
@@ -66,7 +66,7 @@ func TestSetupLeavesTheRealServiceAlone(t *testing.T) {
 func TestRefusesOtherMachines(t *testing.T) {
 	t.Parallel()
 	pool, _ := newPool(t)
-	cfg := Config{Pool: pool, SiteURL: siteURL, ExternalURL: siteURL, KeyFile: filepath.Join(t.TempDir(), "keys.json"), Deliver: func(context.Context, Mail) error { return nil }}
+	cfg := Config{Pool: pool, SiteURL: siteURL, ExternalURL: siteURL, KeyFile: filepath.Join(t.TempDir(), "keys.json"), Deliver: func(context.Context, Mail) error { return nil }, hashCost: bcrypt.MinCost}
 	for addr, fine := range map[string]bool{
 		"127.0.0.1:0": true, "127.8.9.1:0": true, "[::1]:0": true, "localhost:0": true, "[::ffff:127.0.0.1]:0": true,
 		"": false, ":9999": false, "0.0.0.0:0": false, "[::]:0": false, "10.0.0.1:0": false, "example.com:0": false,
@@ -168,7 +168,7 @@ func TestServeCutsWhatHangs(t *testing.T) {
 	go func() { served <- w.server.Serve(ctx, ln) }()
 	conn, err := net.Dial("tcp", ln.Addr().String())
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	body := credentials("ann@example.com", goodPassword)
 	_, err = conn.Write([]byte("POST /signup HTTP/1.1\r\nHost: x\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body))
 	require.NoError(t, err)
