@@ -69,7 +69,11 @@ func chooseBinaries(ctx context.Context, o Options, p *place) (binaries, error) 
 		return binaries{}, fmt.Errorf("the data in %s is of Postgres %d, which is not supported: "+
 			"delete %s to begin with empty data", p.data(), wanted, p.dir)
 	}
-	return download(ctx, o, p, version)
+	downloaded, err := download(ctx, o, version)
+	if err != nil {
+		return binaries{}, err
+	}
+	return p.reachable(downloaded)
 }
 
 // dataVersion returns the major version of a data directory, 0 if there is none.
@@ -182,23 +186,31 @@ func (p *place) reachable(b binaries) (binaries, error) {
 	return b, nil
 }
 
-// download has the library fetch a version into the home. The library does that
-// only on the way to a start, so a start is asked for that must fail right after:
-// initdb refuses the locale (and refuses root anyway).
-func download(ctx context.Context, o Options, p *place, version embeddedpostgres.PostgresVersion) (binaries, error) {
-	final := p.path("pgsql-" + string(version))
+// download has the library fetch a version, once per user of this machine. The
+// library does that only on the way to a start, so a start is asked for that
+// must fail right after: initdb refuses the locale (and refuses root anyway).
+func download(ctx context.Context, o Options, version embeddedpostgres.PostgresVersion) (binaries, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return binaries{}, fmt.Errorf("no place for downloaded binaries: %w", err)
+	}
+	final := filepath.Join(cache, "rowhouse", "pgsql-"+string(version))
 	if found, err := inspect(final); err == nil {
 		return found, nil
 	}
-	_, _ = fmt.Fprintf(o.Log, "no installed Postgres found; downloading %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
 
-	work, err := os.MkdirTemp(p.home, "download-")
+	_, _ = fmt.Fprintf(o.Log, "no installed Postgres found; downloading %s for %s/%s\n", version, runtime.GOOS, runtime.GOARCH)
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
+		return binaries{}, err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(final), "download-")
 	if err != nil {
 		return binaries{}, err
 	}
+	fetched := filepath.Join(work, "pgsql")
 	config := embeddedpostgres.DefaultConfig().
 		Version(version).
-		BinariesPath(filepath.Join(work, "pgsql")).
+		BinariesPath(fetched).
 		RuntimePath(filepath.Join(work, "run")).
 		DataPath(filepath.Join(work, "data")).
 		CachePath(filepath.Join(work, "cache")).
@@ -209,25 +221,29 @@ func download(ctx context.Context, o Options, p *place, version embeddedpostgres
 		config = config.BinaryRepositoryURL(o.repository)
 	}
 
-	// The download cannot be interrupted. At the end of ctx it is left behind,
+	// The download cannot be interrupted. At the end of ctx it is left to itself,
 	// with nothing to come after it.
-	fetched := make(chan error, 1)
-	go func() { fetched <- embeddedpostgres.NewDatabase(config).Start() }()
+	result := make(chan error, 1)
+	clearUp := func() { _ = os.RemoveAll(work) }
+	go func() {
+		err := embeddedpostgres.NewDatabase(config).Start()
+		if ctx.Err() != nil {
+			clearUp()
+		}
+		result <- err
+	}()
 	select {
-	case err = <-fetched:
+	case err = <-result:
 	case <-ctx.Done():
 		return binaries{}, ctx.Err()
 	}
-	defer func() { _ = os.RemoveAll(work) }()
+	defer clearUp()
 
-	if _, statErr := os.Stat(filepath.Join(work, "pgsql", "bin", "pg_ctl")); statErr != nil {
+	if _, statErr := os.Stat(filepath.Join(fetched, "bin", "pg_ctl")); statErr != nil {
 		return binaries{}, fmt.Errorf("download Postgres %s: %w; or install a Postgres server (15 to 18) or name one in PG_BIN", version, err)
 	}
-	if output, err := exec.Command("chmod", "-R", "a+rX", work).CombinedOutput(); err != nil {
-		return binaries{}, fmt.Errorf("open the downloaded binaries to the server: %w: %s", err, output)
-	}
-	if err := os.Rename(filepath.Join(work, "pgsql"), final); err != nil {
+	if err := os.Rename(fetched, final); err != nil && !errors.Is(err, fs.ErrExist) {
 		return binaries{}, err
 	}
-	return inspect(final)
+	return inspect(final) // another process's, if that was faster
 }

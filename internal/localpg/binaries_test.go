@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 	"github.com/stretchr/testify/require"
@@ -67,6 +68,9 @@ func TestInspect(t *testing.T) {
 
 func TestDownload(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()) // a failed start of the library leaves its log behind
+	cache := t.TempDir()
+	t.Setenv("HOME", cache)
+	t.Setenv("XDG_CACHE_HOME", cache)
 
 	archive, err := os.ReadFile("testdata/pgsql.txz") // scripts that say they are 17.5
 	require.NoError(t, err)
@@ -79,35 +83,48 @@ func TestDownload(t *testing.T) {
 	require.NoError(t, writer.Close())
 
 	requests := 0
+	hangs := make(chan struct{})
 	repository := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "17.5.0.jar") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "17.5.0.jar"):
+			requests++
+			_, _ = w.Write(jar.Bytes())
+		case strings.HasSuffix(r.URL.Path, "15.13.0.jar"):
+			hangs <- struct{}{}
+			<-hangs
+		default:
 			http.NotFound(w, r)
-			return
 		}
-		requests++
-		_, _ = w.Write(jar.Bytes())
 	}))
 	t.Cleanup(repository.Close)
 
 	options := Options{Log: io.Discard, repository: repository.URL}
-	place, err := settle(openDir(t))
-	require.NoError(t, err)
-	t.Cleanup(place.release)
+	var kept binaries
 	for range 2 { // the second time it is there
-		got, err := download(t.Context(), options, place, embeddedpostgres.V17)
+		kept, err = download(t.Context(), options, embeddedpostgres.V17)
 		require.NoError(t, err)
-		require.Equal(t, binaries{dir: place.path("pgsql-17.5.0/bin"), version: "17.5", major: 17, minor: 5}, got)
+		require.Equal(t, "17.5", kept.version)
+		require.Contains(t, kept.dir, cache)
 	}
 	require.Equal(t, 1, requests)
 
-	_, err = download(t.Context(), options, place, embeddedpostgres.V16)
+	_, err = download(t.Context(), options, embeddedpostgres.V16)
 	require.ErrorContains(t, err, "download Postgres 16.9.0")
 	require.ErrorContains(t, err, "PG_BIN")
 
+	// A download that hangs does not hold up Ctrl-C.
 	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = download(cancelled, options, place, embeddedpostgres.V16)
-	require.Error(t, err)
+	go func() {
+		<-hangs
+		cancel()
+		hangs <- struct{}{}
+	}()
+	_, err = download(cancelled, options, embeddedpostgres.V15)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool {
+		unfinished, err := filepath.Glob(filepath.Join(filepath.Dir(kept.dir), "..", "..", "download-*"))
+		return err == nil && len(unfinished) == 0
+	}, 5*time.Second, 10*time.Millisecond)
 }
 
 // programs makes a directory with programs of a version, for looking at only.

@@ -200,22 +200,20 @@ func (p *place) point() error {
 	return err
 }
 
-// clear removes what must not survive an earlier run: an initdb or a
-// download that did not finish, and the data if dir was deleted since.
+// clear removes what must not survive an earlier run: an initdb that did not
+// finish, and the data if dir was deleted since.
 func (p *place) clear() error {
 	if p.stale {
 		if err := os.RemoveAll(p.data()); err != nil {
 			return fmt.Errorf("remove the data of a deleted directory: %w", err)
 		}
 	}
-	for _, pattern := range []string{"initdb-*", "download-*"} {
-		unfinished, err := filepath.Glob(p.path(pattern))
-		if err != nil {
-			return err
-		}
-		for _, dir := range unfinished {
-			_ = os.RemoveAll(dir) // its initdb may still be writing; the next start tries again
-		}
+	unfinished, err := filepath.Glob(p.path("initdb-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range unfinished {
+		_ = os.RemoveAll(dir) // its initdb may still be writing; the next start tries again
 	}
 	return nil
 }

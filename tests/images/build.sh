@@ -3,13 +3,17 @@
 # have a Docker engine but cannot pull from a registry. Debian's security suite
 # is part of it, because only the newest minor has the row-security fixes that
 # the isolation tests rely on. Needs root (debootstrap) and a running engine;
-# does nothing if the image was built from these very files.
+# does nothing if the image is already what it would build.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 image=rowhouse-test/postgres:15
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org}
-hash=$(cat build.sh entrypoint.sh | sha256sum | cut -d' ' -f1)
+# The version that apt offers here is part of it, so that a new minor means a new image.
+hash=$({
+	cat build.sh entrypoint.sh
+	apt-cache policy postgresql-15 2>/dev/null | sed -n 's/ *Candidate: //p'
+} | sha256sum | cut -d' ' -f1)
 
 label=$(docker image inspect --format '{{index .Config.Labels "rowhouse.files"}}' "$image" 2>/dev/null || true)
 if [ "$label" = "$hash" ]; then
