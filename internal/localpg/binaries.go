@@ -44,7 +44,7 @@ func chooseBinaries(ctx context.Context, o Options, p *place) (binaries, error) 
 	}
 
 	if o.BinDir != "" {
-		found, err := inspect(o.BinDir)
+		found, err := inspect(ctx, o.BinDir)
 		if err != nil {
 			return binaries{}, err
 		}
@@ -52,12 +52,12 @@ func chooseBinaries(ctx context.Context, o Options, p *place) (binaries, error) 
 			return binaries{}, fmt.Errorf("the data in %s is of Postgres %d and %s has Postgres %s: "+
 				"use the binaries of %d, or delete %s to begin with empty data", p.data(), wanted, found.dir, found.version, wanted, p.dir)
 		}
-		return p.reachable(found)
+		return p.reachable(ctx, found)
 	}
 
-	for _, found := range installed() {
+	for _, found := range installed(ctx) {
 		if wanted == 0 || wanted == found.major {
-			return p.reachable(found)
+			return p.reachable(ctx, found)
 		}
 	}
 
@@ -73,7 +73,7 @@ func chooseBinaries(ctx context.Context, o Options, p *place) (binaries, error) 
 	if err != nil {
 		return binaries{}, err
 	}
-	return p.reachable(downloaded)
+	return p.reachable(ctx, downloaded)
 }
 
 // dataVersion returns the major version of a data directory, 0 if there is none.
@@ -100,7 +100,7 @@ func dataVersion(data string) (int, error) {
 }
 
 // installed lists the servers on this machine that we support, newest first.
-func installed() []binaries {
+func installed(ctx context.Context) []binaries {
 	var candidates []string
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin",          // Debian
@@ -112,13 +112,13 @@ func installed() []binaries {
 		matches, _ := filepath.Glob(pattern) // the patterns are well-formed
 		candidates = append(candidates, matches...)
 	}
-	if output, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+	if output, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		candidates = append(candidates, strings.TrimSpace(string(output)))
 	}
 
 	var found []binaries
 	for _, dir := range candidates {
-		b, err := inspect(dir)
+		b, err := inspect(ctx, dir)
 		if err != nil { // client programs alone, for example
 			continue
 		}
@@ -138,7 +138,7 @@ func installed() []binaries {
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)(?:\.(\d+))?`)
 
 // inspect looks at a directory with the programs, or the one above it.
-func inspect(dir string) (binaries, error) {
+func inspect(ctx context.Context, dir string) (binaries, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return binaries{}, err
@@ -151,7 +151,7 @@ func inspect(dir string) (binaries, error) {
 			return binaries{}, fmt.Errorf("no Postgres server: %w", err)
 		}
 	}
-	output, err := exec.Command(filepath.Join(dir, "postgres"), "--version").Output()
+	output, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return binaries{}, fmt.Errorf("no Postgres server: %w", err)
 	}
@@ -169,8 +169,8 @@ func inspect(dir string) (binaries, error) {
 // reachable copies binaries that the server's account cannot run, as in a clone
 // under /root, into the home. They find their libraries by their own location,
 // so the directory above comes along.
-func (p *place) reachable(b binaries) (binaries, error) {
-	if p.account == nil || p.account.run(filepath.Join(b.dir, "postgres"), "--version") == nil {
+func (p *place) reachable(ctx context.Context, b binaries) (binaries, error) {
+	if p.account == nil || p.account.run(ctx, filepath.Join(b.dir, "postgres"), "--version") == nil {
 		return b, nil
 	}
 
@@ -178,7 +178,7 @@ func (p *place) reachable(b binaries) (binaries, error) {
 	if err := os.RemoveAll(copied); err != nil {
 		return binaries{}, err
 	}
-	command := exec.Command("/bin/sh", "-c", `cp -R "$0" "$1" && chmod -R a+rX "$1"`, filepath.Dir(b.dir), copied)
+	command := exec.CommandContext(ctx, "/bin/sh", "-c", `cp -R "$0" "$1" && chmod -R a+rX "$1"`, filepath.Dir(b.dir), copied)
 	if output, err := command.CombinedOutput(); err != nil {
 		return binaries{}, fmt.Errorf("copy %s to where user %d can run it: %w: %s", b.dir, p.account.uid, err, output)
 	}
@@ -195,7 +195,7 @@ func download(ctx context.Context, o Options, version embeddedpostgres.PostgresV
 		return binaries{}, fmt.Errorf("no place for downloaded binaries: %w", err)
 	}
 	final := filepath.Join(cache, "rowhouse", "pgsql-"+string(version))
-	if found, err := inspect(final); err == nil {
+	if found, err := inspect(ctx, final); err == nil {
 		return found, nil
 	}
 
@@ -245,5 +245,5 @@ func download(ctx context.Context, o Options, version embeddedpostgres.PostgresV
 	if err := os.Rename(fetched, final); err != nil && !errors.Is(err, fs.ErrExist) {
 		return binaries{}, err
 	}
-	return inspect(final) // another process's, if that was faster
+	return inspect(ctx, final) // another process's, if that was faster
 }

@@ -55,14 +55,14 @@ func TestNotADataDirectory(t *testing.T) {
 func TestInspect(t *testing.T) {
 	t.Parallel()
 	dir := programs(t, "18beta1")
-	above, err := inspect(dir)
+	above, err := inspect(t.Context(), dir)
 	require.NoError(t, err)
-	within, err := inspect(filepath.Join(dir, "bin"))
+	within, err := inspect(t.Context(), filepath.Join(dir, "bin"))
 	require.NoError(t, err)
 	require.Equal(t, binaries{dir: filepath.Join(dir, "bin"), version: "18", major: 18}, above)
 	require.Equal(t, above, within)
 
-	_, err = inspect(t.TempDir())
+	_, err = inspect(t.Context(), t.TempDir())
 	require.ErrorContains(t, err, "no Postgres server")
 }
 
@@ -122,7 +122,7 @@ func TestDownload(t *testing.T) {
 	_, err = download(cancelled, options, embeddedpostgres.V15)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Eventually(t, func() bool {
-		unfinished, err := filepath.Glob(filepath.Join(filepath.Dir(kept.dir), "..", "..", "download-*"))
+		unfinished, err := filepath.Glob(filepath.Join(filepath.Dir(kept.dir), "..", "download-*"))
 		return err == nil && len(unfinished) == 0
 	}, 5*time.Second, 10*time.Millisecond)
 }

@@ -76,7 +76,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	place, err := settle(o.Dir)
+	place, err := settle(ctx, o.Dir)
+	if ctx.Err() != nil {
+		if err == nil {
+			place.release()
+		}
+		return nil, ctx.Err()
+	}
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%s belongs to another user, start as that user or as root: %w", o.Dir, err)
 	}

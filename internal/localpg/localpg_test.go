@@ -181,15 +181,14 @@ func TestPortTaken(t *testing.T) {
 	require.ErrorContains(t, err, fmt.Sprintf("port %d is taken by process %d", port, os.Getpid()))
 }
 
-// openDir is a directory that every user can enter, unlike t.TempDir.
+// openDir is a directory that every user can enter, unlike that of t.TempDir.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "localpg-test-")
-	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
 	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() {
 		_ = endPostmaster(filepath.Join(dir, "data"), syscall.SIGQUIT, syscall.SIGKILL)
-		require.NoError(t, os.RemoveAll(dir))
 	})
 	return dir
 }

@@ -2,6 +2,7 @@ package localpg
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ type place struct {
 type account struct{ uid, gid int }
 
 // settle makes dir, decides whom the server runs as and where it lives, and locks that.
-func settle(dir string) (*place, error) {
+func settle(ctx context.Context, dir string) (*place, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func settle(dir string) (*place, error) {
 		if p.account, err = unprivileged(p.data()); err != nil {
 			return nil, err
 		}
-		if err := p.chooseHome(); err != nil {
+		if err := p.chooseHome(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -93,8 +94,8 @@ func unprivileged(data string) (*account, error) {
 }
 
 // run runs a command as the account; its error is the account's.
-func (a *account) run(name string, arguments ...string) error {
-	command := exec.Command(name, arguments...)
+func (a *account) run(ctx context.Context, name string, arguments ...string) error {
+	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = "/"
 	command.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)},
@@ -102,14 +103,14 @@ func (a *account) run(name string, arguments ...string) error {
 	return command.Run()
 }
 
-func (a *account) reaches(dir string) bool {
-	return a.run("/bin/sh", "-c", `cd "$0"`, dir) == nil
+func (a *account) reaches(ctx context.Context, dir string) bool {
+	return a.run(ctx, "/bin/sh", "-c", `cd "$0"`, dir) == nil
 }
 
 // chooseHome moves the server elsewhere if its account cannot reach dir, as in a
 // clone under /root: a directory above it is closed to others, and opening that
 // is not ours to do.
-func (p *place) chooseHome() error {
+func (p *place) chooseHome(ctx context.Context) error {
 	if target, err := os.Readlink(filepath.Join(p.dir, pointer)); err == nil {
 		p.home = target
 		if owner, err := unprivileged(p.data()); err == nil {
@@ -117,7 +118,7 @@ func (p *place) chooseHome() error {
 		}
 		return makeHome(p.home)
 	}
-	if p.account.reaches(p.dir) {
+	if p.account.reaches(ctx, p.dir) {
 		return nil
 	}
 	if _, err := os.Stat(p.data()); err == nil {
@@ -126,7 +127,7 @@ func (p *place) chooseHome() error {
 
 	name := fmt.Sprintf("%x", sha256.Sum256([]byte(p.dir)))[:16]
 	for _, home := range []string{"/var/lib/rowhouse/" + name, "/var/tmp/rowhouse-" + name} {
-		if makeHome(home) == nil && p.account.reaches(home) {
+		if makeHome(home) == nil && p.account.reaches(ctx, home) {
 			p.home, p.stale = home, true
 			return nil
 		}

@@ -46,7 +46,7 @@ func TestDirOutOfReach(t *testing.T) {
 func TestBinariesOutOfReach(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	installed := installed()
+	installed := installed(t.Context())
 	require.NotEmpty(t, installed)
 
 	// Links are as unreachable as copies, and Debian's server finds its files
