@@ -105,3 +105,9 @@ func (k Key) String() string { return "seal key " + k.ID }
 
 // String keeps the secrets out of logs.
 func (r Keyring) String() string { return fmt.Sprintf("%d seal keys", len(r.keys)) }
+
+// GoString keeps the secret out of %#v.
+func (k Key) GoString() string { return k.String() }
+
+// GoString keeps the secrets out of %#v.
+func (r Keyring) GoString() string { return r.String() }
