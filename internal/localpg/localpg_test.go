@@ -227,6 +227,7 @@ func command(t *testing.T, dir string, as *syscall.Credential) *exec.Cmd {
 		content := must(os.ReadFile(program))
 		program = filepath.Join(openDir(t), "serve")
 		require.NoError(t, os.WriteFile(program, content, 0o755))
+		require.NoError(t, os.Chmod(program, 0o755)) // whatever our umask
 	}
 	c := exec.Command(program)
 	c.Dir = "/"

@@ -73,7 +73,8 @@ func (p *place) writeScripts(binDir string, o Options) error {
 
 	var handOver, options string
 	if p.account != nil {
-		handOver = fmt.Sprintf("chown %d:%d run/pwfile", p.account.uid, p.account.gid)
+		// the library makes both, under our umask
+		handOver = fmt.Sprintf("chmod 0755 run\nchown %d:%d run/pwfile", p.account.uid, p.account.gid)
 	}
 	if o.Throwaway {
 		options = "--no-sync"
