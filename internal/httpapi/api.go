@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -57,9 +58,10 @@ func New(c Config) (*API, error) {
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, errs.New(errs.NotFound, "not_found", "There is nothing here."))
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		e := newProblem(r.Context(), errs.New(errs.Invalid, "method_not_allowed", "This address does not take that method."))
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		e := newProblem(req.Context(), errs.New(errs.Invalid, "method_not_allowed", "This address does not take that method."))
 		e.Status, e.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
+		e.headers.Set("Allow", strings.Join(allowed(r, req.URL.Path), ", "))
 		e.write(w)
 	})
 	r.Get("/healthz", a.alive)
@@ -67,7 +69,7 @@ func New(c Config) (*API, error) {
 
 	var api huma.API
 	r.Group(func(r chi.Router) {
-		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), provision(a.profiles))
+		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody, provision(a.profiles))
 		api = humachi.New(r, humaConfig(c.Version))
 		a.routes(api)
 	})
@@ -79,6 +81,16 @@ func New(c Config) (*API, error) {
 	a.serveDocs(r)
 	a.Handler = r
 	return a, nil
+}
+
+// allowed returns the methods that path takes.
+func allowed(routes chi.Routes, path string) (methods []string) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), method, path) {
+			methods = append(methods, method)
+		}
+	}
+	return methods
 }
 
 // Document returns the OpenAPI 3.1 document as JSON.

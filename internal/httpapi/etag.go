@@ -17,13 +17,16 @@ type IfMatch struct {
 
 // check fails with PreconditionFailed when the caller read another version.
 func (h IfMatch) check(version int32) error {
-	switch want := strings.TrimSpace(h.IfMatch); want {
-	case "", "*", etag(version):
+	if h.IfMatch == "" {
 		return nil
-	default:
-		e := errs.New(errs.PreconditionFailed, "version_changed",
-			"This has changed since you read it. Read it again, and repeat your change.")
-		e.ETag = etag(version)
-		return e
 	}
+	for want := range strings.SplitSeq(h.IfMatch, ",") {
+		if want = strings.TrimSpace(want); want == "*" || want == etag(version) {
+			return nil
+		}
+	}
+	e := errs.New(errs.PreconditionFailed, "version_changed",
+		"This has changed since you read it. Read it again, and repeat your change.")
+	e.ETag = etag(version)
+	return e
 }

@@ -21,11 +21,26 @@ const maxBodyBytes = 1 << 20
 var strictJSON = huma.Format{
 	Marshal: func(w io.Writer, v any) error { return json.MarshalWrite(w, v) },
 	Unmarshal: func(data []byte, v any) error {
-		if err := json.Unmarshal(data, v); err != nil {
+		if err := json.Unmarshal(data, v, nullIsNoValue); err != nil {
 			return newBodyError(err)
 		}
 		return nil
 	},
+}
+
+// nullIsNoValue refuses null for a member that is no pointer; by default it would
+// count as absent, against the document.
+var nullIsNoValue = json.WithUnmarshalers(json.JoinUnmarshalers(refuseNull[line](), refuseNull[string](), refuseNull[bool]()))
+
+var errNull = errors.New("can't be empty")
+
+func refuseNull[T any]() *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(dec *jsontext.Decoder, _ *T) error {
+		if dec.PeekKind() == 'n' {
+			return errNull
+		}
+		return errors.ErrUnsupported // read it as usual
+	})
 }
 
 // bodyError carries the place of an error through huma, which passes on only
@@ -57,6 +72,9 @@ func newBodyError(err error) *bodyError {
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		if errors.Is(err, json.ErrUnknownName) {
 			return &bodyError{string(semantic.JSONPointer), "unexpected property"}
+		}
+		if errors.Is(err, errNull) {
+			return &bodyError{string(semantic.JSONPointer), errNull.Error()}
 		}
 		return &bodyError{string(semantic.JSONPointer), "not a value that fits here"}
 	}

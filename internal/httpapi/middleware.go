@@ -4,11 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -121,6 +125,50 @@ func limitRate(perMinute int) func(http.Handler) http.Handler {
 			// httprate has set Retry-After to the end of the window
 			writeProblem(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))
 		}))
+}
+
+// plainQuery refuses what would otherwise be passed over in silence: a query
+// string that does not parse, a parameter that stands twice, is no text, or has no
+// value, which huma takes for absent. An empty search is one for everything.
+func plainQuery(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			writeProblem(w, r, errs.New(errs.Invalid, "invalid_request", "The query string is not well-formed.").Because(err))
+			return
+		}
+		var fields []errs.Field
+		for _, name := range slices.Sorted(maps.Keys(query)) {
+			value := query.Get(name)
+			switch {
+			case len(query[name]) > 1:
+				fields = append(fields, errs.Field{Parameter: name, Message: "stands more than once"})
+			case value == "" && name != "q":
+				fields = append(fields, errs.Field{Parameter: name, Message: "has no value"})
+			case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+				fields = append(fields, errs.Field{Parameter: name, Message: "is not text"})
+			}
+		}
+		if fields != nil {
+			writeProblem(w, r, errs.New(errs.Invalid, "invalid_request", "The request has errors; nothing was changed.").At(fields...))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// plainBody refuses a compressed body, which would be read as if it were not, and
+// could grow past every bound if it were unpacked.
+func plainBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+			w.Header().Set("Accept-Encoding", "identity") // RFC 9110, 12.5.3
+			writeProblem(w, r, errs.New(errs.UnsupportedMedia, "unsupported_media_type", "Send the body without a Content-Encoding.").
+				At(errs.Field{Header: "Content-Encoding", Message: "is not supported"}))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // provision gives the caller a profile at the first request.

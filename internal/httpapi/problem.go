@@ -154,7 +154,8 @@ func invalidRequest(ctx context.Context, status int, details []error) *problem {
 // into a parameter.
 func blame(d *huma.ErrorDetail) errs.Field {
 	place, rest, _ := strings.Cut(d.Location, ".")
-	f := errs.Field{Message: d.Message}
+	message, _, _ := strings.Cut(d.Message, ": ") // then comes a parser's error, which may quote the value
+	f := errs.Field{Message: message}
 	switch place {
 	case "query", "path":
 		f.Parameter = rest

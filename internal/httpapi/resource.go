@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"rowhouse/internal/db"
@@ -43,6 +45,33 @@ func given[T comparable](value T) *T {
 		return nil
 	}
 	return &value
+}
+
+// optionalID is an id in the query that may be absent, which is not the same as
+// the id of zeros. It implements huma.ParamWrapper and huma.ParamReactor.
+type optionalID struct {
+	ID   uuid.UUID
+	sent bool
+}
+
+// Schema is that of an id.
+func (optionalID) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString, Format: "uuid"}
+	s.PrecomputeMessages()
+	return s
+}
+
+// Receiver is where huma writes the id to.
+func (o *optionalID) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
+
+// OnParamSet tells whether the id was there.
+func (o *optionalID) OnParamSet(sent bool, _ any) { o.sent = sent }
+
+func (o *optionalID) given() *uuid.UUID {
+	if !o.sent {
+		return nil
+	}
+	return &o.ID
 }
 
 func archivedFilter(value string) *bool {

@@ -46,11 +46,11 @@ type unitOutput struct {
 
 type listUnitsInput struct {
 	ListParams
-	Sort       string    `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
-	Status     string    `query:"status" enum:"VACANT,OCCUPIED,NOTICE,OFF_MARKET" doc:"Only units with this status."`
-	Kind       string    `query:"kind" enum:"apartment,house,room,parking,storage,office,shop,other" doc:"Only units of this kind."`
-	PropertyID uuid.UUID `query:"propertyId" format:"uuid" doc:"Only units in this property."`
-	Archived   string    `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived units."`
+	Sort       string     `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
+	Status     string     `query:"status" enum:"VACANT,OCCUPIED,NOTICE,OFF_MARKET" doc:"Only units with this status."`
+	Kind       string     `query:"kind" enum:"apartment,house,room,parking,storage,office,shop,other" doc:"Only units of this kind."`
+	PropertyID optionalID `query:"propertyId" doc:"Only units in this property."`
+	Archived   string     `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived units."`
 }
 
 type listUnitsOutput struct {
@@ -71,7 +71,7 @@ func (a *API) listUnits(ctx context.Context, in *listUnitsInput) (*listUnitsOutp
 	var total int64
 	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().UnitsPageWithCount(ctx, tx, query.UnitsPageParams{
-			Status: given(in.Status), Kind: given(in.Kind), PropertyID: given(in.PropertyID),
+			Status: given(in.Status), Kind: given(in.Kind), PropertyID: in.PropertyID.given(),
 			Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
