@@ -33,17 +33,18 @@ const devGrace = time.Second
 // DATABASE_URL names one), a stand-in for Supabase Auth, migrations, demo data on
 // the first start, and the API. It prints to out where everything is.
 func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) (err error) {
+	defer func() { err = unlessStopped(ctx, err) }()
 	// Opened first: when another instance runs, nothing has been touched yet.
 	listener, err := portcheck.Listen(ctx, cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("the API's port (ADDR): %w", err)
 	}
-	defer listener.Close() //nolint:errcheck // closed already, unless an error came before
+	defer listener.Close()
 	authListener, err := portcheck.Listen(ctx, cfg.DevAuthAddr)
 	if err != nil {
 		return fmt.Errorf("the local auth's port (DEV_AUTH_ADDR): %w", err)
 	}
-	defer authListener.Close() //nolint:errcheck // likewise
+	defer authListener.Close()
 
 	dir, err := filepath.Abs(cfg.DevDir)
 	if err != nil {
@@ -62,7 +63,7 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, server.Stop()) }()
+		defer func() { err = errors.Join(unlessStopped(ctx, err), server.Stop()) }()
 		adminURL = server.URL("postgres")
 	}
 	if cfg, err = devConfig(cfg, adminURL, secrets); err != nil {
@@ -85,27 +86,35 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 	}
 	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
 
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return authServer.Serve(ctx, authListener) })
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return authServer.Serve(running, authListener) })
 	group.Go(func() error {
-		a, err := newAPI(ctx, cfg, version)
+		a, err := newAPI(running, cfg, version)
 		if err != nil {
 			return err
 		}
 		defer a.close()
-		addresses, err := seed.Run(ctx, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
+		addresses, err := seed.Run(running, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
 		if err != nil {
 			return err
 		}
 		printDev(out, cfg, listener.Addr(), anonKey, addresses)
-		return a.serve(ctx, listener, devGrace)
+		err = a.serve(running, listener, devGrace)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil // requests were cut off, as the one who pressed Ctrl-C expects
+		}
+		return err
 	})
-	if err := group.Wait(); err != nil && ctx.Err() == nil {
-		return err
-	} else if err != nil && !errors.Is(err, context.Canceled) {
-		return err
+	return group.Wait()
+}
+
+// unlessStopped is err, or nil when it only says that the user pressed Ctrl-C
+// while dev was still starting.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // devConfig fills in what dev makes up itself: the API's own login and keys.
@@ -133,7 +142,7 @@ func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s s
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to set up local auth: %w", err)
 	}
-	defer admin.Close(context.WithoutCancel(ctx)) //nolint:errcheck // its work is done
+	defer admin.Close(context.WithoutCancel(ctx))
 	if err := localauth.Setup(ctx, admin, s.Auth); err != nil {
 		return nil, nil, err
 	}
