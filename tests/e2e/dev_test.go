@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/dbtest"
+	"rowhouse/internal/portcheck"
+	"rowhouse/internal/seed"
+)
+
+const ctrlCWithin = 5 * time.Second
+
+// instance is where one `rowhouse dev` lives, running or not.
+type instance struct {
+	env       environment
+	api, auth string // base URLs
+}
+
+func newInstance(t testing.TB) instance {
+	t.Helper()
+	addr, authAddr := freeAddress(t), freeAddress(t)
+	_, postgresPort, err := net.SplitHostPort(freeAddress(t))
+	require.NoError(t, err)
+	_, authPort, err := net.SplitHostPort(authAddr)
+	require.NoError(t, err)
+	return instance{
+		env: environment{
+			"ADDR": addr, "DEV_AUTH_ADDR": authAddr, "DEV_POSTGRES_PORT": postgresPort, "ROWHOUSE_DIR": tempDir(t),
+			"PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN"),
+		},
+		api: "http://" + addr, auth: "http://localhost:" + authPort,
+	}
+}
+
+func (i instance) start(t testing.TB) *process {
+	t.Helper()
+	p := start(t, i.env, "dev")
+	p.says(t, "Stop it with Ctrl-C")
+	p.serves(t, i.api)
+	return p
+}
+
+// ctrlC ends p as a terminal would, and looks for anything left of it.
+func (i instance) ctrlC(t testing.TB, p *process) {
+	t.Helper()
+	p.signal(t, syscall.SIGINT)
+	require.Zero(t, p.exit(t, ctrlCWithin), p.output.tail())
+	require.Empty(t, processesOf(i.env["ROWHOUSE_DIR"]))
+}
+
+func (i instance) demo(t testing.TB) client {
+	t.Helper()
+	return signIn(t, i.auth, i.api, "landlord-a@example.com", seed.Password)
+}
+
+func TestDev(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+
+	p := i.start(t)
+	for _, line := range []string{
+		i.api[len("http://127.0.0.1"):] + "/api/v1", "/docs/", i.auth + "/auth/v1", ":" + i.env["DEV_POSTGRES_PORT"],
+		"landlord-a@example.com", "landlord-b@example.com", seed.Password,
+	} {
+		require.Contains(t, p.output.String(), line)
+	}
+	demo := i.demo(t)
+	first := demo.units(t, "")
+	require.Equal(t, 6, first.Pagination.Total, "demo data")
+	gone := first.Units[0].ID
+	demo.must(t, http.StatusNoContent, "DELETE", "/api/v1/units/"+gone.String(), nil)
+	kept := demo.create(t, "/api/v1/units", object{"name": "Garden house"})
+	t.Run("two landlords", func(t *testing.T) { testTwoLandlords(t, i) })
+	t.Run("a second instance", func(t *testing.T) { testSecondInstance(t, i, p) })
+	i.ctrlC(t, p)
+
+	p = i.start(t)
+	demo = i.demo(t)
+	demo.must(t, http.StatusOK, "GET", "/api/v1/units/"+kept.String(), nil)
+	demo.must(t, http.StatusNotFound, "GET", "/api/v1/units/"+gone.String(), nil)
+	require.Equal(t, 6, demo.units(t, "").Pagination.Total, "a restart adds no demo data and brings none back")
+
+	require.NoError(t, p.cmd.Process.Kill())
+	p.exit(t, soon)
+	p = i.start(t)
+	require.Equal(t, 6, i.demo(t).units(t, "").Pagination.Total, "after a kill")
+	// as browsers do, which keep a connection open for later
+	for _, base := range []string{i.api, i.auth} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		require.NoError(t, err)
+		defer conn.Close() //nolint:errcheck // nothing was sent
+	}
+	i.ctrlC(t, p)
+}
+
+// testTwoLandlords is the story of the README over bare HTTP, with what a shell
+// cannot compare.
+func testTwoLandlords(t *testing.T, i instance) {
+	ann := signUp(t, i.auth, i.api, "ann@example.com")
+	bob := signUp(t, i.auth, i.api, "bob@example.com")
+	bobs := map[string]string{}
+	for _, c := range []client{ann, bob} {
+		property := c.create(t, "/api/v1/properties", object{"name": "Canal House", "city": "Utrecht"})
+		unit := c.create(t, "/api/v1/units", object{"name": "Flat 1", "propertyId": property})
+		loft := c.create(t, "/api/v1/units", object{"name": "Loft"})
+		garage := c.create(t, "/api/v1/units", object{"name": "Garage", "kind": "parking"})
+		bobs = map[string]string{
+			"/api/v1/properties/" + property.String(): "/api/v1/properties/", "/api/v1/units/" + unit.String(): "/api/v1/units/",
+			"/api/v1/units/" + loft.String(): "/api/v1/units/", "/api/v1/units/" + garage.String(): "/api/v1/units/",
+		}
+
+		one, two := c.units(t, "?limit=2&page=1"), c.units(t, "?limit=2&page=2")
+		require.Equal(t, []int{3, 2}, []int{one.Pagination.Total, one.Pagination.TotalPages})
+		require.True(t, one.Pagination.HasNext && two.Pagination.HasPrev && !two.Pagination.HasNext)
+		require.Equal(t, []string{"Flat 1", "Garage", "Loft"}, []string{one.Units[0].Name, one.Units[1].Name, two.Units[0].Name})
+		require.Equal(t, property, *one.Units[0].PropertyID)
+	}
+
+	const nobodys = "11111111-2222-4333-8444-555555555555"
+	for path, collection := range bobs {
+		for _, request := range []struct {
+			method string
+			body   any
+			status int
+		}{
+			{"GET", nil, http.StatusNotFound},
+			{"PUT", object{"name": "mine now"}, http.StatusForbidden},
+			{"PATCH", object{"name": "mine now"}, http.StatusForbidden},
+			{"DELETE", nil, http.StatusForbidden},
+		} {
+			theirs := ann.must(t, request.status, request.method, path, request.body, "X-Request-Id", "the-same-for-both")
+			missing := ann.must(t, request.status, request.method, collection+nobodys, request.body, "X-Request-Id", "the-same-for-both")
+			require.Equal(t, missing.body, theirs.body, "%s %s", request.method, path)
+			missing.header.Del("Date")
+			theirs.header.Del("Date")
+			missing.header.Del("X-Ratelimit-Remaining") // counts down
+			theirs.header.Del("X-Ratelimit-Remaining")
+			require.Equal(t, missing.header, theirs.header, "%s %s", request.method, path)
+		}
+		bob.must(t, http.StatusOK, "GET", path, nil)
+	}
+}
+
+// testSecondInstance starts another dev beside p, on the same ports and then in
+// the same folder.
+func testSecondInstance(t *testing.T, i instance, p *process) {
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	elsewhere := newInstance(t).env
+	_, port, err := net.SplitHostPort(i.env["ADDR"])
+	require.NoError(t, err)
+	_, authPort, err := net.SplitHostPort(i.env["DEV_AUTH_ADDR"])
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		env  environment
+		says []string
+	}{
+		"the same in all":  {i.env, []string{"port " + port, "process " + pid, "rowhouse dev", "ADDR"}},
+		"the API's port":   {elsewhere.with(environment{"ADDR": i.env["ADDR"]}), []string{"port " + port, "process " + pid}},
+		"the local auth's": {elsewhere.with(environment{"DEV_AUTH_ADDR": i.env["DEV_AUTH_ADDR"]}), []string{"port " + authPort, "process " + pid}},
+		"the folder":       {elsewhere.with(environment{"ROWHOUSE_DIR": i.env["ROWHOUSE_DIR"]}), []string{"in use by process " + pid}},
+		"the embedded Postgres": {
+			elsewhere.with(environment{"DEV_POSTGRES_PORT": i.env["DEV_POSTGRES_PORT"]}),
+			[]string{"port " + i.env["DEV_POSTGRES_PORT"], "postgres"},
+		},
+	} {
+		code, output := outcome(t, c.env, "dev")
+		require.Equal(t, 1, code, "%s: %s", name, output)
+		for _, text := range c.says {
+			require.Contains(t, output, text, name)
+		}
+	}
+	require.Equal(t, 6, i.demo(t).units(t, "").Pagination.Total, "the first one goes on")
+}
+
+// A first start takes seconds. Ctrl-C in the middle of it leaves nothing behind
+// and nothing that the next start trips over.
+func TestDevInterruptedAtStart(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t)
+	p := start(t, i.env, "dev")
+	p.says(t, "creating a database cluster")
+	p.signal(t, syscall.SIGINT)
+	require.Equal(t, 0, p.exit(t, ctrlCWithin), p.output.tail())
+	require.Empty(t, processesOf(i.env["ROWHOUSE_DIR"]))
+	p = i.start(t)
+	require.Equal(t, 6, i.demo(t).units(t, "").Pagination.Total)
+	i.ctrlC(t, p)
+}
+
+func TestDevOnAnotherServer(t *testing.T) {
+	t.Parallel()
+	server := dbtest.StartServer(t)
+	i := newInstance(t)
+	i.env["DATABASE_URL"] = server.URL("postgres")
+	p := i.start(t)
+	address, err := url.Parse(server.URL("postgres"))
+	require.NoError(t, err)
+	require.Contains(t, p.output.String(), address.Host)
+	require.Equal(t, 6, i.demo(t).units(t, "").Pagination.Total)
+
+	left := processesOf(i.env["ROWHOUSE_DIR"])
+	require.Len(t, left, 1, "no embedded server: only rowhouse itself")
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer conn.Close(context.Background()) //nolint:errcheck,usetesting // the test's own context is done by then
+	var units int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from app.units").Scan(&units))
+	require.Equal(t, 12, units, "two demo landlords")
+	i.ctrlC(t, p)
+	require.NoError(t, conn.Ping(t.Context()), "the server that is not ours goes on")
+}
+
+// The README's walk runs as it stands there, against the default ports.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	curl := tool(t, "curl")
+	for _, port := range []int{8080, 54321, 54322} {
+		if holder, taken := holderOf(t, port); taken {
+			t.Fatalf("port %d, which the README names, is taken by %s", port, holder)
+		}
+	}
+	i := instance{
+		env: environment{"ROWHOUSE_DIR": tempDir(t), "PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN")},
+		api: "http://localhost:8080", auth: "http://localhost:54321",
+	}
+	p := i.start(t)
+
+	sh := exec.Command("sh", "-eu")
+	sh.Stdin = strings.NewReader(readmeBlock(t, "## Try it with curl"))
+	sh.Env = []string{"PATH=" + os.Getenv("PATH")}
+	output, err := sh.CombinedOutput()
+	require.NoError(t, err, "%s\n%s", curl, output)
+	checkReadmeOutput(t, string(output))
+	i.ctrlC(t, p)
+}
+
+func checkReadmeOutput(t *testing.T, output string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	require.Len(t, lines, 8, "two pages, then two ids with three requests each:\n%s", output)
+	require.Contains(t, lines[0], `"Flat 1"`)
+	require.Contains(t, lines[0], `"Garage"`)
+	require.Contains(t, lines[0], `"hasNext":true`)
+	require.Contains(t, lines[1], `"Loft"`)
+	require.Contains(t, lines[1], `"hasNext":false`)
+	require.Equal(t, lines[2:5], lines[5:8], "Bob's unit and nobody's")
+	require.Contains(t, lines[2], `"code":"not_found"`)
+	require.True(t, strings.HasSuffix(lines[2], " 404"), lines[2])
+	for _, line := range lines[3:5] {
+		require.Contains(t, line, `"code":"forbidden"`)
+		require.True(t, strings.HasSuffix(line, " 403"), line)
+	}
+}
+
+// readmeBlock is the one sh block under heading.
+func readmeBlock(t testing.TB, heading string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "\n"+heading+"\n")
+	require.True(t, found, "README.md has no heading %q", heading)
+	section, _, _ = strings.Cut(section, "\n## ")
+	parts := strings.Split(section, "```")
+	require.Len(t, parts, 3, "one fenced block under %q", heading)
+	block, isShell := strings.CutPrefix(parts[1], "sh\n")
+	require.True(t, isShell, "the block under %q is not sh", heading)
+	return block
+}
+
+func holderOf(t testing.TB, port int) (string, bool) {
+	t.Helper()
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port)), time.Second)
+		if err == nil {
+			require.NoError(t, conn.Close())
+			return portcheck.Holder(port), true
+		}
+	}
+	return "", false
+}
