@@ -21,12 +21,19 @@ test-go: tests/supabase-js/node_modules
 	$(GO) vet ./...
 	$(GO) test ./...
 
-# The database tests once more on the other major versions of Postgres, from npm.
+# The database tests once more on the other major versions of Postgres, from npm,
+# where their programs run on this machine.
 test-majors: tests/postgres/node_modules
 	@for major in $(MAJORS); do \
+		bin=$(CURDIR)/tests/postgres/node_modules/pg$$major/native; \
+		if [ ! -d $$bin ]; then \
+			echo "PostgreSQL $$major: npm has no programs for this machine"; \
+			[ "$$ROWHOUSE_TEST_MAJORS" != required ] || exit 1; \
+			continue; \
+		fi; \
 		echo "PostgreSQL $$major"; \
-		ROWHOUSE_TEST_POSTGRES_BIN=$(CURDIR)/tests/postgres/node_modules/pg$$major/native \
-			$(GO) test -count=1 ./internal/db ./internal/migrate ./internal/guard ./tests/isolation || exit 1; \
+		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 \
+			./internal/db ./internal/migrate ./internal/guard ./tests/isolation || exit 1; \
 	done
 
 tests/%/node_modules: tests/%/package-lock.json

@@ -122,8 +122,8 @@ func (c seedCmd) Run(ctx context.Context, cfg config.Config) error {
 type versionCmd struct{}
 
 func (versionCmd) Run() error {
-	fmt.Println("rowhouse", version())
-	return nil
+	_, err := fmt.Println("rowhouse", version())
+	return err
 }
 
 // version is the module's version, or the commit it was built from.

@@ -97,12 +97,12 @@ func TestNothingStays(t *testing.T) {
 			return nil
 		}, true, false},
 		{"rows left open", func(_ *testing.T, ctx context.Context, _ func(), tx *db.Tx) error {
-			_, err := tx.Query(ctx, "select generate_series(1, 100000)")
+			_, err := tx.Query(ctx, "select generate_series(1, 100000)") //nolint:sqlclosecheck // that is the case
 			return err
 		}, true, true},
 		{"session state of injected SQL", func(t *testing.T, ctx context.Context, _ func(), tx *db.Tx) error {
 			identified(t, ctx, tx)
-			injectSessionState(t, ctx, tx, ann)
+			injectSessionState(ctx, t, tx, ann)
 			return nil
 		}, false, false},
 		{"session state of injected SQL, and an error", func(t *testing.T, ctx context.Context, _ func(), tx *db.Tx) error {
@@ -169,7 +169,7 @@ func TestNothingStays(t *testing.T) {
 }
 
 // injectSessionState leaves behind what SQL of an attacker's choice might.
-func injectSessionState(t *testing.T, ctx context.Context, tx *db.Tx, as dbtest.Landlord) {
+func injectSessionState(ctx context.Context, t *testing.T, tx *db.Tx, as dbtest.Landlord) {
 	t.Helper()
 	_, err := tx.Exec(ctx, "select set_config('app.user_id', $1, false), set_config('app.user_seal', 'x', false)", as.UserID.String())
 	require.NoError(t, err)

@@ -172,7 +172,7 @@ func (db *DB) as(ctx context.Context, persona string, access Access, fn func(tx 
 		select {
 		case <-ctx.Done():
 			return translate(ctx.Err())
-		case <-time.After(time.Duration(attempt) * time.Duration(5+rand.IntN(20)) * time.Millisecond):
+		case <-time.After(time.Duration(attempt*(5+rand.IntN(20))) * time.Millisecond): //nolint:gosec // spreads waiters, guards nothing
 		}
 	}
 }

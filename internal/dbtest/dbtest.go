@@ -127,6 +127,9 @@ func (d *Database) URL(login string) string {
 	return u.String()
 }
 
+// Name is the database's name.
+func (d *Database) Name() string { return d.name }
+
 // Connect opens a bare connection as one of our logins.
 func (d *Database) Connect(t testing.TB, login string) *pgx.Conn {
 	t.Helper()
@@ -217,7 +220,7 @@ func admin(t testing.TB, server *Server, statements ...string) {
 	ctx := context.Background() // also runs in cleanup, when t.Context is done
 	conn, err := pgx.Connect(ctx, server.URL("postgres"))
 	require.NoError(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // a connection of a test
+	defer conn.Close(ctx)
 	for _, statement := range statements {
 		_, err = conn.Exec(ctx, statement)
 		require.NoError(t, err, statement)

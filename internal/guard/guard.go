@@ -55,7 +55,7 @@ func Check(ctx context.Context, url string) (warnings []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose
+	defer conn.Close(context.WithoutCancel(ctx))
 	rows, err := conn.Query(ctx, policies.Guard())
 	if err != nil {
 		return nil, fmt.Errorf("policies/guard.sql: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -122,9 +123,7 @@ func (p patch[W]) apply(current W) (patched W, err error) {
 	if err := json.Unmarshal(data, &members); err != nil {
 		return patched, fmt.Errorf("merge patch: %w", err)
 	}
-	for name, value := range p.members {
-		members[name] = value
-	}
+	maps.Copy(members, p.members)
 	if data, err = json.Marshal(members); err != nil {
 		return patched, fmt.Errorf("merge patch: %w", err)
 	}

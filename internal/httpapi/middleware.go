@@ -116,11 +116,11 @@ func limitRate(perMinute int) func(http.Handler) http.Handler {
 	if perMinute == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	return httprate.Limit(perMinute, time.Minute,
-		httprate.WithKeyFuncs(func(r *http.Request) (string, error) {
+	return httprate.LimitBy(perMinute, time.Minute,
+		func(r *http.Request) (string, error) {
 			id, _ := auth.From(r.Context())
 			return id.UserID.String(), nil
-		}),
+		},
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			// httprate has set Retry-After to the end of the window
 			writeProblem(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))

@@ -32,6 +32,7 @@ type property struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
+// PropertyPath names a property in a path.
 type PropertyPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The property's id"`
 }

@@ -35,6 +35,7 @@ type unit struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
+// UnitPath names a unit in a path.
 type UnitPath struct {
 	ID uuid.UUID `path:"id" format:"uuid" doc:"The unit's id"`
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -174,7 +175,7 @@ func migrateSchema(ctx context.Context, url string) error {
 	// none. Off, Postgres refuses both until the migration lifts "force".
 	cfg.RuntimeParams["row_security"] = "off"
 	sqlDB := stdlib.OpenDB(*cfg)
-	defer sqlDB.Close() //nolint:errcheck // closing a pool of idle connections
+	defer sqlDB.Close()
 	store, err := database.NewStore(database.DialectPostgres, "app_private.goose_db_version")
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
@@ -270,13 +271,5 @@ func closeQuietly(ctx context.Context, conn *pgx.Conn) {
 
 func hasCode(err error, codes ...string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	for _, code := range codes {
-		if pg.Code == code {
-			return true
-		}
-	}
-	return false
+	return ok && slices.Contains(codes, pg.Code)
 }

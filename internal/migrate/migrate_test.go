@@ -141,7 +141,7 @@ func TestWithoutSuperuser(t *testing.T) {
 	run := func(database, sql string) {
 		conn, err := pgx.Connect(t.Context(), server.URL(database))
 		require.NoError(t, err)
-		defer conn.Close(context.Background()) //nolint:errcheck // a test's
+		defer conn.Close(context.Background())
 		for statement := range strings.SplitSeq(sql, ";") {
 			if statement = strings.TrimSpace(statement); statement != "" && !strings.HasPrefix(statement, "--") {
 				_, err = conn.Exec(t.Context(), statement)
