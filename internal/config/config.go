@@ -16,6 +16,9 @@ import (
 
 // Config is everything that can be set from outside. Each field's doc tag is
 // what --help prints.
+//
+// The default ports lie below those that systems lend to outgoing connections
+// (from 32768 on Linux): one of those may be taken at any moment.
 type Config struct {
 	Addr            string        `env:"ADDR" envDefault:"localhost:8080" doc:"where the API listens"`
 	RequestTimeout  time.Duration `env:"REQUEST_TIMEOUT" envDefault:"15s" doc:"how long one request may work"`
@@ -41,8 +44,8 @@ type Config struct {
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
 
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
-	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"54322" doc:"dev: port of the embedded Postgres"`
-	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:54321" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
+	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`
+	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:9999" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
 	PGBin           string `env:"PG_BIN" doc:"dev: folder of a Postgres server's programs; empty looks for an installed one, then downloads one"`
 }
 
