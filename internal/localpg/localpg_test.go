@@ -184,11 +184,12 @@ func TestPortTaken(t *testing.T) {
 // openDir is a directory that every user can enter, unlike that of t.TempDir.
 func openDir(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	dir, err := os.MkdirTemp("/tmp", "localpg-test-") //nolint:usetesting // TMPDIR may be closed to others
+	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() {
 		_ = endPostmaster(filepath.Join(dir, "data"), syscall.SIGQUIT, syscall.SIGKILL)
+		require.NoError(t, os.RemoveAll(dir))
 	})
 	return dir
 }
@@ -231,7 +232,7 @@ func command(t *testing.T, dir string, as *syscall.Credential) *exec.Cmd {
 	}
 	c := exec.Command(program)
 	c.Dir = "/"
-	c.Env = append(os.Environ(), serveVariable+"="+dir)
+	c.Env = append(os.Environ(), serveVariable+"="+dir, "TMPDIR="+dir)
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	return c
 }
