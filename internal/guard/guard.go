@@ -51,6 +51,7 @@ func Check(ctx context.Context, url string) (warnings []string, err error) {
 	if err != nil {
 		return nil, &Refusal{[]Reason{{"DATABASE_URL is not a valid Postgres URL", "-- postgres://rowhouse_api:password@host:5432/database"}}}
 	}
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may stand between, and it is one query
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
