@@ -40,6 +40,10 @@ func once[T any](ctx context.Context, tx *db.Tx, key, operation string, request 
 	}
 	hash := sha256.Sum256(body)
 	q := query.New()
+	// first, so that a key past its day is free for the request that brings it again
+	if err := q.IdempotencyKeysForget(ctx, tx); err != nil {
+		return nil, fmt.Errorf("forget idempotency keys: %w", err)
+	}
 	taken, err := q.IdempotencyKeyTake(ctx, tx, query.IdempotencyKeyTakeParams{
 		Key: key, Operation: operation, RequestHash: hash[:],
 	})
@@ -60,9 +64,6 @@ func once[T any](ctx context.Context, tx *db.Tx, key, operation string, request 
 	text := string(kept)
 	if err := q.IdempotencyKeyAnswer(ctx, tx, query.IdempotencyKeyAnswerParams{Key: key, Answer: &text}); err != nil {
 		return nil, fmt.Errorf("keep answer: %w", err)
-	}
-	if err := q.IdempotencyKeysForget(ctx, tx); err != nil {
-		return nil, fmt.Errorf("forget idempotency keys: %w", err)
 	}
 	return answer, nil
 }
