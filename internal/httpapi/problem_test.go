@@ -1,0 +1,179 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/httpapi"
+)
+
+// routes are all of the API's, with a body that each would take.
+var routes = []struct {
+	method, path string
+	body         any
+}{
+	{http.MethodGet, "/me", nil},
+	{http.MethodPatch, "/me", object{}},
+	{http.MethodGet, "/units", nil},
+	{http.MethodPost, "/units", object{"name": "Attic"}},
+	{http.MethodGet, "/units/" + noSuchRow, nil},
+	{http.MethodPut, "/units/" + noSuchRow, object{"name": "Attic"}},
+	{http.MethodPatch, "/units/" + noSuchRow, object{"name": "Attic"}},
+	{http.MethodDelete, "/units/" + noSuchRow, nil},
+	{http.MethodGet, "/properties", nil},
+	{http.MethodPost, "/properties", object{"name": "Attic"}},
+	{http.MethodGet, "/properties/" + noSuchRow, nil},
+	{http.MethodPut, "/properties/" + noSuchRow, object{"name": "Attic"}},
+	{http.MethodPatch, "/properties/" + noSuchRow, object{"name": "Attic"}},
+	{http.MethodDelete, "/properties/" + noSuchRow, nil},
+}
+
+func TestWithoutToken(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	c := s.newLandlord(t)
+	nobody := client{t: t, url: s.url}
+	expired := client{t: t, url: s.url, token: accessToken(t, object{"sub": uuid.NewString(), "exp": time.Now().Add(-time.Hour).Unix()})}
+	service := client{t: t, url: s.url, token: accessToken(t, object{"sub": uuid.NewString(), "role": "service_role"})}
+	forged := client{t: t, url: s.url, token: c.token[:len(c.token)-8] + marker}
+	for _, r := range routes {
+		a := nobody.send(r.method, r.path, r.body).refused(http.StatusUnauthorized, "token_missing")
+		require.Equal(t, `Bearer realm="rowhouse"`, a.header.Get("WWW-Authenticate"))
+
+		a = expired.send(r.method, r.path, r.body).refused(http.StatusUnauthorized, "token_expired")
+		require.Contains(t, a.header.Get("WWW-Authenticate"), `error="invalid_token"`)
+		a.discreet(expired.token)
+
+		for _, bad := range []client{service, forged} {
+			a = bad.send(r.method, r.path, r.body).refused(http.StatusUnauthorized, "invalid_token")
+			require.Contains(t, a.header.Get("WWW-Authenticate"), `Bearer realm="rowhouse", error="invalid_token"`)
+			a.discreet(bad.token)
+		}
+	}
+	for _, header := range []string{"Basic " + c.token, c.token, "Bearer", "Bearer  " + c.token, "Bearer " + c.token + ", Bearer " + c.token} {
+		nobody.get("/units", "Authorization: "+header).refused(http.StatusUnauthorized, "token_malformed").discreet(c.token)
+	}
+	nobody.get("/units?access_token="+c.token).refused(http.StatusUnauthorized, "token_missing")
+	nobody.get("/units?colour=red").refused(http.StatusUnauthorized, "token_missing") // before anything is looked at
+	for _, token := range []string{c.token, expired.token, service.token, forged.token} {
+		require.NotContains(t, logged.String(), token)
+	}
+	require.Zero(t, s.rows(t, "users"), "a refused token makes no profile")
+}
+
+func TestMissingRows(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	c := s.newLandlord(t)
+	for _, r := range routes {
+		if !strings.Contains(r.path, noSuchRow) {
+			continue
+		}
+		a := c.send(r.method, r.path, r.body)
+		if r.method == http.MethodGet {
+			a.refused(http.StatusNotFound, "not_found")
+			continue
+		}
+		a.refused(http.StatusForbidden, "forbidden")
+	}
+	c.post("/units", object{"name": "Attic", "propertyId": noSuchRow}).refused(http.StatusForbidden, "forbidden")
+	c.patch(c.created("/units", object{"name": "Attic"}), object{"propertyId": noSuchRow}).refused(http.StatusForbidden, "forbidden")
+}
+
+func TestUnknownRoutes(t *testing.T) {
+	t.Parallel()
+	c := serve(t).newLandlord(t)
+	for _, path := range []string{"/api/v1", "/api/v1/", "/api/v1/unit", "/api/v1/units/", "/api/v1/units/" + noSuchRow + "/x", "/api/v2/units", "/api/v1/Units", "/api/v1//units"} {
+		c.get(path).refused(http.StatusNotFound, "not_found")
+	}
+	for path, allow := range map[string]string{
+		"/units": "GET, POST", "/units/" + noSuchRow: "GET, PUT, PATCH, DELETE", "/me": "GET, PATCH", "/properties": "GET, POST",
+	} {
+		for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodOptions, "PURGE"} {
+			if strings.Contains(allow, method) {
+				continue
+			}
+			a := c.send(method, path, nil).refused(http.StatusMethodNotAllowed, "method_not_allowed")
+			require.Equal(t, allow, a.header.Get("Allow"))
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	c := serve(t).newLandlord(t)
+	made := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	for _, id := range []string{"caller-1", "A_b-0123456789", strings.Repeat("x", 64)} {
+		require.Equal(t, id, c.get("/me", "X-Request-Id: "+id).header.Get("X-Request-Id"))
+		a := c.get("/units/"+noSuchRow, "X-Request-Id: "+id).refused(http.StatusNotFound, "not_found")
+		require.Equal(t, id, a.body["requestId"])
+	}
+	for _, id := range []string{"", "short", strings.Repeat("x", 65), "with space", "semi;colon", "<script>1", "caf\u00e9-caf\u00e9", `a"b"c"d"e`} {
+		a := c.get("/units/"+noSuchRow, "X-Request-Id: "+id).refused(http.StatusNotFound, "not_found")
+		require.Regexp(t, made, a.body["requestId"])
+		require.NotEqual(t, a.body["requestId"], c.get("/me").header.Get("X-Request-Id"))
+	}
+	c.get("/me", "X-Request-Id: find-me-again").ok(http.StatusOK)
+	require.Contains(t, logged.String(), `"requestId":"find-me-again"`)
+}
+
+func TestSecureHeaders(t *testing.T) {
+	t.Parallel()
+	c := serve(t).newLandlord(t)
+	for _, a := range []answer{c.get("/me"), c.get("/units"), c.get("/nothing"), c.post("/units", "[]"), c.send(http.MethodPut, "/me", nil)} {
+		require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
+		require.Equal(t, "no-referrer", a.header.Get("Referrer-Policy"))
+		require.Equal(t, "default-src 'none'; frame-ancestors 'none'", a.header.Get("Content-Security-Policy"))
+		require.Empty(t, a.header.Get("Access-Control-Allow-Origin"))
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *httpapi.Config) { c.RatePerMinute = 5 })
+	// httprate weighs the minute before: start a new one if this is nearly over
+	if left := time.Minute - time.Duration(time.Now().Second())*time.Second; left < 3*time.Second {
+		time.Sleep(left)
+	}
+	ann, bob := s.newLandlord(t), s.newLandlord(t)
+	for range 5 {
+		ann.get("/units", "X-Forwarded-For: 203.0.113.1").ok(http.StatusOK)
+	}
+	for _, header := range []string{"X-Forwarded-For: 203.0.113.2", "X-Real-Ip: 203.0.113.3", "True-Client-Ip: 203.0.113.4"} {
+		a := ann.get("/units", header).refused(http.StatusTooManyRequests, "rate_limited")
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		require.NoError(t, err)
+		require.True(t, 1 <= wait && wait <= 60, wait)
+	}
+	ann.post("/units", object{"name": "Attic"}).refused(http.StatusTooManyRequests, "rate_limited")
+	require.Zero(t, s.rows(t, "units"))
+	bob.get("/units").ok(http.StatusOK) // from the same address
+	// another token of the same user
+	again := ann
+	again.token = accessToken(t, object{"sub": ann.id.String()})
+	again.get("/units").refused(http.StatusTooManyRequests, "rate_limited")
+}
+
+func TestRequestTimeout(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *httpapi.Config) { c.RequestTimeout = 300 * time.Millisecond })
+	c := s.newLandlord(t)
+	unit := c.created("/units", object{"name": "Attic"})
+	tx, err := s.Admin.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "select from app.units for update")
+	require.NoError(t, err)
+	a := c.patch(unit, object{"name": "Loft"}).refused(http.StatusServiceUnavailable, "busy")
+	require.Equal(t, "1", a.header.Get("Retry-After"))
+	a.discreet(c.token)
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Equal(t, "Attic", c.get(unit).body["name"])
+}
