@@ -93,6 +93,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.stop = sync.OnceValue(s.end)
 
 	if err := s.start(ctx, o); err != nil {
+		place.forget()
 		place.release()
 		return nil, fmt.Errorf("start Postgres in %s: %w", o.Dir, err)
 	}

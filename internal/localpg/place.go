@@ -219,6 +219,17 @@ func (p *place) clear() error {
 	return nil
 }
 
+// forget deletes a home elsewhere if nothing came of it.
+func (p *place) forget() {
+	if !p.stale {
+		return
+	}
+	if _, err := os.Lstat(p.data()); errors.Is(err, fs.ErrNotExist) {
+		_ = os.Remove(filepath.Join(p.dir, pointer))
+		_ = os.RemoveAll(p.home)
+	}
+}
+
 // remove deletes what the server has made.
 func (p *place) remove() error {
 	if p.home != p.dir {

@@ -20,6 +20,14 @@ func TestDirOutOfReach(t *testing.T) {
 	require.NoError(t, os.Chmod(closed, 0o700))
 	options := Options{Dir: filepath.Join(closed, "postgres"), Throwaway: true}
 
+	failing := options
+	failing.BinDir = closed
+	_, err := Start(t.Context(), failing)
+	require.ErrorContains(t, err, "no Postgres server")
+	left, err := filepath.Glob(filepath.Join(options.Dir, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
 	server := start(t, options)
 	home, err := os.Readlink(filepath.Join(options.Dir, "server"))
 	require.NoError(t, err)
