@@ -1,0 +1,167 @@
+package httpapi_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
+)
+
+// roundTrips counts how often something was sent to the server and answered.
+type roundTrips struct{ n atomic.Int64 }
+
+func (r *roundTrips) of(f func()) int64 {
+	before := r.n.Load()
+	f()
+	return r.n.Load() - before
+}
+
+// count makes every connection of a pool count.
+func (r *roundTrips) count(c *pgxpool.Config) {
+	dial := c.ConnConfig.DialFunc
+	c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return &countingConn{Conn: conn, trips: r}, err
+	}
+}
+
+type countingConn struct {
+	net.Conn
+	trips *roundTrips
+	mu    sync.Mutex
+	asked bool
+}
+
+func (c *countingConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.asked = true
+	c.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+func (c *countingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	if n > 0 && c.asked {
+		c.asked = false
+		c.trips.n.Add(1)
+	}
+	c.mu.Unlock()
+	return n, err
+}
+
+// TestRoundTrips holds every operation to a number of round trips, on a warm
+// connection and for a landlord who has been seen, whatever there is in the
+// tables. A read takes two: BEGIN, identity and the statements; COMMIT and the
+// cleaning of the connection.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	var trips roundTrips
+	d := dbtest.New(t)
+	s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: trips.count}))
+	few, many := s.newLandlord(t), s.newLandlord(t)
+	s.fill(t, few, 1)
+	s.fill(t, many, 100)
+	for _, test := range []struct {
+		operation string
+		request   string
+		body      any
+		headers   []string
+		trips     int64
+	}{
+		{"getMe", "GET /me", nil, nil, 2},
+		{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
+
+		{"listUnits", "GET /units", nil, nil, 2},
+		{"listUnits", "GET /units?q=1&sort=-createdAt&status=VACANT", nil, nil, 2},
+		{"listUnits", "GET /units?cursor=*&limit=100", nil, nil, 2},
+		{"getUnit", "GET {unit}", nil, nil, 2},
+		{"getUnit", "GET /units/" + noSuchRow, nil, nil, 2},
+		{"createUnit", "POST /units", object{"name": "{new}"}, nil, 2},
+		{"createUnit", "POST /units", object{"name": "{new}"}, []string{key("{new}")}, 5},
+		{"createUnit", "POST /units", object{"name": "Again"}, []string{key("again")}, 4}, // answered already
+		{"createUnit", "POST /units", object{"name": "Taken"}, nil, 4},                    // refused: pgx closes and prepares a statement that failed
+		{"replaceUnit", "PUT {unit}", object{"name": "Flat"}, nil, 3},
+		{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, nil, 3},
+		{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, []string{`If-Match: "0"`}, 2}, // 412
+		{"deleteUnit", "DELETE {unit}", nil, nil, 3},
+		{"deleteUnit", "DELETE /units/" + noSuchRow, nil, nil, 2},
+
+		{"listProperties", "GET /properties", nil, nil, 2},
+		{"listProperties", "GET /properties?cursor=*&q=a", nil, nil, 2},
+		{"getProperty", "GET {property}", nil, nil, 2},
+		{"createProperty", "POST /properties", object{"name": "{new}"}, nil, 2},
+		{"createProperty", "POST /properties", object{"name": "{new}"}, []string{key("{new}p")}, 5},
+		{"replaceProperty", "PUT {property}", object{"name": "House"}, nil, 3},
+		{"updateProperty", "PATCH {property}", object{"city": "Delft"}, nil, 3},
+		{"deleteProperty", "DELETE {property}", nil, nil, 3},
+
+		// nothing that is refused before the database is asked costs a round trip
+		{"listUnits", "GET /units?page=0", nil, nil, 0},
+		{"createUnit", "POST /units", object{"name": ""}, nil, 0},
+		{"getUnit", "GET /units/1", nil, nil, 0},
+	} {
+		t.Run(test.operation+" "+test.request, func(t *testing.T) {
+			for _, c := range []client{few.as(t), many.as(t)} {
+				c.post("/units", object{"name": "Again"}, key("again"))
+				c.post("/units", object{"name": "Taken"})
+				for range 2 { // the first prepares the statements
+					send := c.prepared(test.request, test.body, test.headers)
+					trips.n.Store(0)
+					send()
+				}
+				require.Equal(t, test.trips, trips.n.Load())
+			}
+		})
+	}
+}
+
+// prepared fills the names of new rows in, and returns what sends the request.
+func (c client) prepared(request string, body any, headers []string) func() answer {
+	c.t.Helper()
+	method, path, _ := strings.Cut(request, " ")
+	fresh := func(text string) string { return strings.ReplaceAll(text, "{new}", uuid.NewString()) }
+	switch path {
+	case "{unit}":
+		path = c.created("/units", object{"name": uuid.NewString()})
+	case "{property}":
+		path = c.created("/properties", object{"name": uuid.NewString()})
+	}
+	filled := object{}
+	if given, ok := body.(object); ok {
+		for name, value := range given {
+			filled[name] = fresh(value.(string))
+		}
+		if filled["name"] == "Flat" || filled["name"] == "House" {
+			filled["name"] = uuid.NewString()
+		}
+		body = filled
+	}
+	var sent []string
+	for _, header := range headers {
+		sent = append(sent, fresh(header))
+	}
+	return func() answer { return c.send(method, path, body, sent...) }
+}
+
+// TestFirstRequest counts what a landlord costs who has not been seen.
+func TestFirstRequest(t *testing.T) {
+	t.Parallel()
+	var trips roundTrips
+	d := dbtest.New(t)
+	s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: trips.count}))
+	s.newLandlord(t).get("/me").ok(http.StatusOK) // opens the connection and prepares the statements
+	c := s.newLandlord(t)
+	require.EqualValues(t, 4, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
+	require.EqualValues(t, 2, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
+}
