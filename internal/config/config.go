@@ -67,13 +67,32 @@ func Load() (Config, error) {
 	}
 	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
 	if err != nil {
-		return Config{}, fmt.Errorf("environment: %w", err)
+		return Config{}, nameVariables(err)
 	}
 	if cfg.MigrateDatabaseURL == "" {
 		cfg.MigrateDatabaseURL = cfg.DatabaseURL
 	}
 	cfg.useSupabase(cfg.SupabaseURL)
 	return cfg, nil
+}
+
+// nameVariables says which variables are at fault, where the library knows the
+// struct's fields.
+func nameVariables(err error) error {
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return fmt.Errorf("environment: %w", err)
+	}
+	named := make([]error, len(all.Errors))
+	for i, one := range all.Errors {
+		named[i] = one
+		if parse, ok := errors.AsType[env.ParseError](one); ok {
+			if field, ok := reflect.TypeFor[Config]().FieldByName(parse.Name); ok {
+				named[i] = fmt.Errorf("%s: %w", field.Tag.Get("env"), parse.Err)
+			}
+		}
+	}
+	return errors.Join(named...)
 }
 
 func (c *Config) useSupabase(url string) {
