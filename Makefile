@@ -2,6 +2,8 @@ GO       ?= go
 SQLC     := $(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 LINT     := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MAJORS   := 16 17 18
+# more for go test, such as -race
+TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-go test-majors lint fmt generate bench
@@ -19,7 +21,8 @@ test: test-go test-majors ## run all tests
 
 test-go: tests/supabase-js/node_modules
 	$(GO) vet ./...
-	$(GO) test ./...
+	@$(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep 'the tests run on'
+	$(GO) test $(TESTFLAGS) ./...
 
 # The database tests once more on the other major versions of Postgres, from npm,
 # where their programs run on this machine.
