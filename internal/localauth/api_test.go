@@ -16,6 +16,7 @@ func TestErrors(t *testing.T) {
 	anon, err := w.server.AnonKey()
 	require.NoError(t, err)
 	longest := strings.Repeat("x", 72)
+	require.Equal(t, 200, w.post("/signup", credentials("max@example.com", longest)).status)
 
 	for name, c := range map[string]struct {
 		method, path, body string
@@ -59,7 +60,7 @@ func TestErrors(t *testing.T) {
 		"resend of unknown type":     {"POST", "/resend", `{"type":"x","email":"ann@example.com"}`, nil, 400, "validation_failed"},
 		"recover without address":    {"POST", "/recover", `{}`, nil, 400, "validation_failed"},
 		"sign in without address":    {"POST", "/token?grant_type=password", `{"password":"correct horse"}`, nil, 400, "validation_failed"},
-		"sign in, password too long": {"POST", "/token?grant_type=password", credentials("ann@example.com", longest+"x"), nil, 400, "invalid_credentials"},
+		"sign in, password too long": {"POST", "/token?grant_type=password", credentials("max@example.com", longest+"x"), nil, 400, "invalid_credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old := w.send(c.method, c.path, c.body, c.headers...)

@@ -88,6 +88,17 @@ func TestCodeWorksOnce(t *testing.T) {
 	require.ElementsMatch(t, []int{200, 403, 403, 403, 403}, got)
 }
 
+func TestCodeBelongsToItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.post("/signup", credentials("ann@example.co", goodPassword))
+	w.post("/signup", credentials("ann@example.com", goodPassword))
+	code := w.lastMail().Code
+	// Address and code run together in the hash.
+	require.Equal(t, 403, w.post("/verify", `{"type":"signup","email":"ann@example.co","token":"m`+code+`"}`).status)
+	require.Equal(t, 200, w.post("/verify", `{"type":"signup","email":"ann@example.com","token":"`+code+`"}`).status)
+}
+
 func TestRedirectTargets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -28,6 +28,8 @@ const (
 var clusterDir string
 
 func TestMain(m *testing.M) {
+	// Neither the machine's zone nor the server's may show in an answer.
+	time.Local = time.FixedZone("UTC+9", 9*60*60)
 	stop, err := startPostgres()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start Postgres:", err)

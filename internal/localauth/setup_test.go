@@ -2,6 +2,7 @@ package localauth
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 )
@@ -199,6 +202,13 @@ func TestKeyFile(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{"sub":"x"}`, string(payload))
 	require.Equal(t, first.refresh, second.refresh)
+
+	var private ecdsa.PrivateKey
+	require.NoError(t, first.signing.Raw(&private))
+	anonymous, err := jws.Sign([]byte(`{"sub":"x"}`), jws.WithKey(jwa.ES256, &private))
+	require.NoError(t, err)
+	_, err = first.verify(string(anonymous))
+	require.Error(t, err, "signed by the right key, but without a kid")
 
 	stranger, err := openKeyring(filepath.Join(t.TempDir(), "keys.json"))
 	require.NoError(t, err)
