@@ -3,6 +3,7 @@ package localauth
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -121,12 +122,8 @@ func (s *Server) signupAgain(w http.ResponseWriter, q signupRequest, aud string)
 func (s *Server) insertUser(ctx context.Context, tx pgx.Tx, draft *user) (*user, error) {
 	now := s.now()
 	claims := map[string]any{"sub": draft.ID.String(), "email": draft.Email, "email_verified": false, "phone_verified": false}
-	metadata := make(map[string]any, len(draft.UserMetadata)+len(claims))
-	for _, m := range []map[string]any{draft.UserMetadata, claims} {
-		for key, value := range m {
-			metadata[key] = value
-		}
-	}
+	metadata := maps.Clone(draft.UserMetadata)
+	maps.Copy(metadata, claims)
 	_, err := tx.Exec(ctx, userInsertSQL, pgx.NamedArgs{
 		"id": draft.ID, "aud": draft.Aud, "role": "authenticated", "email": draft.Email, "password": draft.Password,
 		"app_metadata": draft.AppMetadata, "user_metadata": metadata, "now": now,
