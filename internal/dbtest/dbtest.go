@@ -78,18 +78,23 @@ func NewOn(t testing.TB, server *Server) *Database {
 // Clone returns a database whose DB is not open yet.
 func Clone(t testing.TB, server *Server) *Database {
 	t.Helper()
-	source := templateOn(t, server)
-	d := &Database{server: server, name: fmt.Sprintf("test_%d", serial.Add(1))}
-	admin(t, server, fmt.Sprintf("create database %s template %s", d.name, source))
-	t.Cleanup(func() {
-		admin(t, server, fmt.Sprintf("drop database if exists %s with (force)", d.name))
-	})
+	d := create(t, server, templateOn(t, server))
 	d.Admin = pool(t, server.URL(d.name))
 	// a copy of a database does not bring the rights on the database itself
 	conn, err := d.Admin.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()
 	require.NoError(t, migrate.Cluster(t.Context(), conn.Conn(), slog.New(slog.DiscardHandler)))
+	return d
+}
+
+// Empty returns a database without anything of ours in it, and without a DB.
+func Empty(t testing.TB) *Database {
+	t.Helper()
+	server, err := sharedServer()
+	require.NoError(t, err)
+	d := create(t, server, "template0")
+	d.Admin = pool(t, server.URL(d.name))
 	return d
 }
 
@@ -175,6 +180,14 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		d.Exec(t, insert.sql, insert.args...)
 	}
 	return l
+}
+
+func create(t testing.TB, server *Server, source string) *Database {
+	t.Helper()
+	d := &Database{server: server, name: fmt.Sprintf("test_%d", serial.Add(1))}
+	admin(t, server, fmt.Sprintf("create database %s template %s", d.name, source))
+	t.Cleanup(func() { admin(t, server, fmt.Sprintf("drop database if exists %s with (force)", d.name)) })
+	return d
 }
 
 func templateOn(t testing.TB, server *Server) string {

@@ -21,15 +21,15 @@ import (
 
 func TestSetup(t *testing.T) {
 	t.Parallel()
-	admin, name := newDatabase(t)
+	admin, d := newDatabase(t)
 	ctx := t.Context()
 	for range 2 {
 		require.NoError(t, Setup(ctx, admin, servicePassword))
 	}
-	service, err := pgx.Connect(ctx, dsn("supabase_auth_admin", servicePassword, name))
+	service, err := pgx.Connect(ctx, login(t, d, "supabase_auth_admin", servicePassword))
 	require.NoError(t, err)
 	require.NoError(t, service.Close(ctx))
-	_, err = pgx.Connect(ctx, dsn("supabase_auth_admin", "wrong", name))
+	_, err = pgx.Connect(ctx, login(t, d, "supabase_auth_admin", "wrong"))
 	require.Error(t, err)
 
 	var plain bool
