@@ -1,0 +1,208 @@
+package isolation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// none fails the test for every row of a query; each says what is wrong.
+func none(t *testing.T, w *world, sql string) {
+	t.Helper()
+	require.Empty(t, list(t, w, sql))
+}
+
+// ours are the relations of our schemas, for the start of a query.
+const ours = `with ours as (select c.*, n.nspname, format('%s.%s', n.nspname, c.relname) as name
+	from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname in ('app', 'app_private'))
+`
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+
+	require.Equal(t, slices.Sorted(maps.Keys(tables)),
+		list(t, w, ours+"select name from ours where relkind in ('r', 'p') order by name collate \"C\""))
+	require.Equal(t, sequences, list(t, w, ours+"select name from ours where relkind = 'S' order by 1"))
+
+	// views run as their owner, materialized ones and foreign tables know no row security
+	none(t, w, ours+"select name || ' is neither table, index, sequence nor toast' from ours where relkind not in ('r', 'i', 'S', 't')")
+	none(t, w, ours+"select name || ' has a parent or children' from ours where relispartition or relhassubclass")
+	none(t, w, ours+"select name || ' does not belong to rowhouse_owner' from ours where relowner <> 'rowhouse_owner'::regrole and relkind <> 'i'")
+	none(t, w, ours+"select name || ' has rules' from ours where relhasrules")
+	none(t, w, ours+`select name || ' lacks row security, enabled and forced' from ours
+		where relkind = 'r' and name <> 'app_private.goose_db_version' and not (relrowsecurity and relforcerowsecurity)`)
+	none(t, w, "select pubname || ' publishes rows past every policy' from pg_publication")
+	none(t, w, "select stxname || ' are statistics over several columns' from pg_statistic_ext e join pg_namespace n on n.oid = e.stxnamespace where nspname = 'app'")
+	none(t, w, "select evtname || ' is an event trigger' from pg_event_trigger")
+	none(t, w, "select extname || ' is an extension' from pg_extension where extname <> 'plpgsql'")
+	none(t, w, `select nspname || ' is a schema nobody spoke of' from pg_namespace
+		where nspname !~ '^pg_' and nspname not in ('app', 'app_private', 'public', 'information_schema')`)
+	none(t, w, "select oid::regclass || ' stands in schema public' from pg_class where relnamespace = 'public'::regnamespace")
+}
+
+// TestOwnerColumn is about whose a row is: it must be said, cannot change, and
+// tells a planner nothing.
+func TestOwnerColumn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range w.tables {
+		owner := tables[name].owner
+		column := list(t, w, fmt.Sprintf(`select concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
+			from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+			where attrelid = '%s'::regclass and attname = '%s'`, name, owner))
+		require.Equal(t, []string{"uuid t app.current_user_id()"}, column, "%s.%s", name, owner)
+
+		if owner == "owner_user_id" {
+			// no estimate tells how much another has; the absence of a setting is -1
+			// up to Postgres 16 and null from 17 on
+			require.Equal(t, []string{"0"}, list(t, w, fmt.Sprintf(
+				"select coalesce(attstattarget, -1)::text from pg_attribute where attrelid = '%s'::regclass and attname = '%s'", name, owner)),
+				"statistics of %s.%s", name, owner)
+			require.Equal(t, []string{"FOREIGN KEY (owner_user_id) REFERENCES app.users(id)"}, list(t, w, fmt.Sprintf(
+				"select pg_get_constraintdef(oid) from pg_constraint where conrelid = '%s'::regclass and confrelid = 'app.users'::regclass", name)))
+		}
+
+		// what keeps it from changing, wherever rows are counted in versions
+		columns := w.columns(t, name)
+		if !slices.Contains(columns, "version") {
+			continue
+		}
+		guard := "guard_owned_row"
+		if owner == "id" {
+			guard = "guard_user"
+		}
+		require.Equal(t, []string{fmt.Sprintf("CREATE TRIGGER %[1]s BEFORE UPDATE ON %[2]s FOR EACH ROW EXECUTE FUNCTION app.%[1]s() O", guard, name)},
+			list(t, w, fmt.Sprintf("select pg_get_triggerdef(oid) || ' ' || tgenabled::text from pg_trigger where tgrelid = '%s'::regclass and not tgisinternal", name)))
+	}
+	none(t, w, ours+"select name || ' has a trigger nobody spoke of' from ours join pg_trigger on tgrelid = ours.oid where not tgisinternal and tgname not in ('guard_owned_row', 'guard_user')")
+}
+
+// TestKeys is about what Postgres looks up past row security: every key begins
+// with the owner, or one landlord could ask it about another.
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range w.tables {
+		none(t, w, fmt.Sprintf(`select indexrelid::regclass || ' is unique, or an index that conditions can reach, and not led by the owner'
+			from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+			where indrelid = '%[1]s'::regclass and a.attname <> '%[2]s'
+			union all
+			select indexrelid::regclass || ' begins with an expression' from pg_index where indrelid = '%[1]s'::regclass and indkey[0] = 0
+			union all
+			select conname || ' is an exclusion constraint' from pg_constraint where conrelid = '%[1]s'::regclass and contype = 'x'`,
+			name, tables[name].owner))
+	}
+	none(t, w, ours+`select format('%s: %s', conname, pg_get_constraintdef(k.oid)) || ' does not carry the owner along'
+		from ours join pg_constraint k on conrelid = ours.oid and contype = 'f'
+		join pg_attribute here on here.attrelid = conrelid and here.attnum = conkey[1]
+		join pg_attribute there on there.attrelid = confrelid and there.attnum = confkey[1]
+		where confrelid <> 'app.users'::regclass
+		  and not (here.attname = 'owner_user_id' and there.attname = 'owner_user_id' and cardinality(conkey) > 1)`)
+	none(t, w, ours+`select format('%s: %s', conname, pg_get_constraintdef(k.oid)) || ' is not checked, or acts on rows by itself'
+		from ours join pg_constraint k on conrelid = ours.oid and contype = 'f'
+		where not convalidated or confupdtype <> 'a' or confdeltype not in ('a', 'r')`)
+}
+
+// TestPolicies wants each table's policies to be those that follow from
+// expectations.go, to the letter.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var want []string
+	for name, table := range tables {
+		if table.owner == "" {
+			continue
+		}
+		short := strings.TrimPrefix(name, "app.")
+		own := "(" + table.owner + " = ( SELECT app.current_user_id() AS current_user_id))"
+		add := func(kind, policy, command, role string, using, check bool) {
+			texts := []string{"-", "-"}
+			for i, has := range []bool{using, check} {
+				if has {
+					texts[i] = own
+				}
+			}
+			want = append(want, strings.Join([]string{name, kind, policy, command, role, texts[0], texts[1]}, " "))
+		}
+		add("RESTRICTIVE", "boundary_all_"+short, "ALL", "{public}", true, true)
+		for role, g := range table.grants {
+			persona := strings.TrimPrefix(role, "rowhouse_")
+			for _, command := range []struct {
+				verb                string
+				held, using, checks bool
+			}{
+				{"select", g.reads, true, false},
+				{"insert", g.inserts != "", false, true},
+				{"update", g.updates != "", true, true},
+				{"delete", g.deletes, true, false},
+			} {
+				if command.held {
+					add("PERMISSIVE", persona+"_"+command.verb+"_"+short, strings.ToUpper(command.verb), "{"+role+"}", command.using, command.checks)
+				}
+			}
+		}
+	}
+	// the one policy that lets everything through: of the owner, for the keys that
+	// app.current_user_id reads as the owner
+	want = append(want, "app_private.seal_keys PERMISSIVE owner_all_seal_keys ALL {rowhouse_owner} true true")
+	slices.Sort(want)
+
+	has := list(t, w, `select concat_ws(' ', schemaname || '.' || tablename, permissive, policyname, cmd, roles, coalesce(qual, '-'), coalesce(with_check, '-')) from pg_policies`)
+	slices.Sort(has)
+	require.Equal(t, strings.Join(want, "\n"), strings.Join(has, "\n"))
+}
+
+// TestGrants wants each table's and column's grants to be those of
+// expectations.go and no more: not to PUBLIC, a login or Supabase's roles, and
+// never for a whole table what would let a persona lock it.
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var want []string
+	for name, table := range tables {
+		for role, g := range table.grants {
+			add := func(right string) { want = append(want, name+" "+role+" "+right) }
+			if g.reads {
+				add("SELECT")
+			}
+			if g.deletes {
+				add("DELETE")
+			}
+			for _, column := range words(g.inserts) {
+				add("INSERT (" + column + ")")
+			}
+			for _, column := range words(g.updates) {
+				add("UPDATE (" + column + ")")
+			}
+			require.True(t, !g.deletes || role == "rowhouse_remover", "%s: DELETE brings LOCK TABLE; only rowhouse_remover has it", name)
+			for _, fixed := range []string{table.owner, "id", "owner_user_id", "created_by", "created_at", "updated_at", "version"} {
+				require.NotContains(t, words(g.inserts+" "+g.updates), fixed, name)
+			}
+		}
+	}
+	slices.Sort(want)
+	has := list(t, w, ours+`select format('%s %s %s%s', name, coalesce(nullif(a.grantee::regrole::text, '-'), 'PUBLIC'), a.privilege_type,
+			case when a.is_grantable then ' with grant option' end)
+		from ours cross join aclexplode(relacl) a where a.grantee <> relowner
+		union all
+		select format('%s %s %s (%s)%s', name, coalesce(nullif(a.grantee::regrole::text, '-'), 'PUBLIC'), a.privilege_type, attname,
+			case when a.is_grantable then ' with grant option' end)
+		from ours join pg_attribute on attrelid = ours.oid cross join aclexplode(attacl) a`)
+	slices.Sort(has)
+	require.Equal(t, strings.Join(want, "\n"), strings.Join(has, "\n"))
+
+	// a column that nobody spoke of is one that nobody may write; those that they
+	// may are columns
+	for name, table := range tables {
+		for role, g := range table.grants {
+			for _, column := range words(g.inserts + " " + g.updates) {
+				require.Contains(t, w.columns(t, name), column, "%s of %s", name, role)
+			}
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package isolation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
+)
+
+const whoAmI = "select coalesce(app.current_user_id()::text, 'nobody')"
+
+// TestIdentity asks the database who the caller is. What does not prove that B
+// is calling is nobody, and never an error: that would stop a landlord's work,
+// or tell how near a guess was.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, persona := range personas {
+		b := w.as(t, persona, w.b.UserID)
+		require.Equal(t, [][]string{{w.b.UserID.String()}}, b.run(t, whoAmI).rows)
+		for _, i := range w.impostures(persona) {
+			c := *b
+			c.identity = i.identity
+			require.Equal(t, [][]string{{"nobody"}}, c.run(t, whoAmI).rows, "%s as %s", i.name, persona)
+		}
+		// what was proven in one transaction is forgotten in the next
+		require.Equal(t, [][]string{{w.b.UserID.String()}}, b.run(t, whoAmI).rows)
+		b.identity = nil
+		require.Equal(t, [][]string{{"nobody"}}, b.run(t, whoAmI).rows)
+	}
+
+	// either key of a rotation will do
+	b := w.as(t, personas[0], w.b.UserID)
+	b.identity = func(_ *world, pid uint32) (string, string) {
+		return w.b.UserID.String(), dbtest.Keyring(t, dbtest.RotateText).Sign(personas[0], w.b.UserID, time.Now().Add(time.Minute), pid)
+	}
+	require.Equal(t, [][]string{{w.b.UserID.String()}}, b.run(t, whoAmI).rows)
+}
+
+// TestOddSettings puts odd texts where the identity is read from.
+func TestOddSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.as(t, personas[0], w.b.UserID)
+	id, valid := w.b.UserID.String(), w.seal(personas[0], w.b.UserID, c.conn.PgConn().PID())
+	part := strings.Split(valid, ".")
+	seal := func(parts ...string) string { return strings.Join(parts, ".") }
+	for _, odd := range [][2]string{
+		{strings.ToUpper(id), valid},
+		{"{" + id + "}", valid},
+		{strings.ReplaceAll(id, "-", ""), valid},
+		{id + " ", valid},
+		{" " + id, valid},
+		{id + "\n", valid},
+		{id + "\n" + id, valid},
+		{id[:35], valid},
+		{strings.Repeat(id, 1000), valid},
+		{"null", valid},
+		{id, valid + "\n"},
+		{id, "\n" + valid},
+		{id, valid + "."},
+		{id, valid + valid},
+		{id, strings.ToUpper(valid)},
+		{id, seal(part[0], part[1], part[2], strings.ToUpper(part[3])+"G")},
+		{id, seal(part[0], part[1], part[2], part[3][:62])},
+		{id, seal(part[0], part[1], part[2], part[3][:63]+"g")},
+		{id, seal(part[0], part[1], part[2], "")},
+		{id, seal(part[0], part[1], part[3])},
+		{id, seal(part[0], "0"+part[1], part[2], part[3])},
+		{id, seal(part[0], "9999999999", part[2], part[3])},
+		{id, seal(part[0], "99999999999999999999", part[2], part[3])},
+		{id, seal(part[0], "-"+part[1], part[2], part[3])},
+		{id, seal(part[0], "١٢٣٤٥٦٧٨٩٠", part[2], part[3])},
+		{id, seal(part[0], part[1], "0"+part[2], part[3])},
+		{id, seal(part[0], part[1], "99999999999999999999", part[3])},
+		{id, seal(part[0], part[1], "", part[3])},
+		{id, seal("", part[1], part[2], part[3])},
+		{id, seal(part[0]+" ", part[1], part[2], part[3])},
+		{id, seal("%", part[1], part[2], part[3])},
+		{id, seal("' or true --", part[1], part[2], part[3])},
+		{id, seal(strings.Repeat("a", 33), part[1], part[2], part[3])},
+		{id, strings.Repeat(".", 100_000)},
+		{id, strings.Repeat("ü", 1000)},
+	} {
+		c.identity = func(*world, uint32) (string, string) { return odd[0], odd[1] }
+		require.Equal(t, outcome{tag: "SELECT 1", rows: [][]string{{"nobody"}}, said: "nobody\n"}, c.run(t, whoAmI), "%.200q", odd)
+	}
+}
+
+// TestSealIsNotForOthers uses a good seal where it was not made for.
+func TestSealIsNotForOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.as(t, personas[0], w.b.UserID)
+	stolen := w.seal(personas[0], w.b.UserID, b.conn.PgConn().PID())
+	for _, login := range []string{"rowhouse_api", "rowhouse_worker"} {
+		thief := w.connect(t, &caller{name: login, login: login, role: personas[0], identity: func(*world, uint32) (string, string) {
+			return w.b.UserID.String(), stolen
+		}})
+		require.Equal(t, [][]string{{"nobody"}}, thief.run(t, whoAmI).rows, "a seal on another connection")
+	}
+	for _, persona := range personas[1:] {
+		c := *b
+		c.role = persona
+		c.identity = func(*world, uint32) (string, string) { return w.b.UserID.String(), stolen }
+		require.Equal(t, [][]string{{"nobody"}}, c.run(t, whoAmI).rows, "a landlord's seal for %s", persona)
+	}
+
+	// it ends while the transaction goes on
+	b.identity = func(_ *world, pid uint32) (string, string) {
+		return w.b.UserID.String(), w.ring.Sign(personas[0], w.b.UserID, time.Now().Add(2*time.Second), pid)
+	}
+	b.begin(t)
+	require.Equal(t, [][]string{{w.b.UserID.String()}}, b.do(t, whoAmI).rows)
+	require.Eventually(t, func() bool { return b.do(t, whoAmI).rows[0][0] == "nobody" }, 10*time.Second, 100*time.Millisecond)
+	b.end(t)
+}
+
+// TestNothingStays lets B leave what can be left on a connection, and A take it
+// over: through the package that serves requests, with a pool of one.
+func TestNothingStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secrets := w.secrets(t, w.b.UserID)
+	one := w.Open(t, db.Config{MaxConns: 1})
+	run := func(ctx context.Context, sql string) (said string) {
+		err := one.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+			rows, err := tx.Query(ctx, sql)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				values, err := rows.Values()
+				if err != nil {
+					return err
+				}
+				said += fmt.Sprintln(values...)
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			said += err.Error()
+		}
+		return said
+	}
+	a, b := w.a.Context(t), w.b.Context(t)
+	for _, left := range []struct{ leave, find string }{
+		{"declare left cursor with hold for select * from app.units", "fetch all from left"},
+		{"select set_config('app.user_id', current_setting('app.user_id'), false)::text, set_config('app.user_seal', current_setting('app.user_seal'), false)", "select current_setting('app.user_id', true) || current_setting('app.user_seal', true) || app.current_user_id()"},
+		{"select set_config('search_path', 'bravo-landlord', false)", "select current_setting('search_path')"},
+		{"select set_config('role', 'rowhouse_user', false)", "select current_user::text || current_setting('role')"},
+		{"select set_config('bravo.note', 'bravo-landlord', false)", "select current_setting('bravo.note', true)"},
+		{"listen \"bravo-landlord\"", "select pg_listening_channels()::text"},
+		{"prepare mine as select name from app.units", "execute mine"},
+		{"select name from app.units", "select name from app.units"},
+	} {
+		run(b, left.leave)
+		said := run(a, left.find)
+		outcome{said: said}.keeps(t, append(secrets, "bravo-landlord", "rowhouse_user"), left.find)
+	}
+	require.Contains(t, run(a, "select app.current_user_id()::text"), w.a.UserID.String())
+	w.unharmed(t, "taking over a connection")
+}
+
+// TestPlansAreNobodys executes statements that were prepared, and planned, for
+// another caller on the same connection.
+func TestPlansAreNobodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secrets := w.secrets(t, w.b.UserID)
+	for _, name := range w.tables {
+		for _, persona := range personas {
+			if !tables[name].grants[persona].reads {
+				continue
+			}
+			b := w.as(t, persona, w.b.UserID)
+			a, nobody := *b, *b
+			a.identity, nobody.identity = sealed(persona, w.a.UserID), nil
+			for _, mode := range []string{"auto", "force_generic_plan", "force_custom_plan"} {
+				b.run(t, "deallocate all; set plan_cache_mode = "+mode)
+				require.Empty(t, b.run(t, "prepare p as select * from "+name).code)
+				require.Empty(t, b.run(t, "prepare q (uuid) as select * from "+name+" where "+tables[name].owner+" = $1").code)
+				for range 7 { // from the sixth on it may be a generic plan
+					require.Len(t, b.run(t, "execute p").rows, 1)
+					require.Len(t, b.run(t, "execute q ('"+w.b.UserID.String()+"')").rows, 1)
+				}
+				for who, c := range map[string]*caller{w.a.UserID.String(): &a, uuid.Nil.String(): &nobody} {
+					o := c.run(t, "execute p")
+					o.keeps(t, secrets, name)
+					require.Len(t, o.rows, map[bool]int{true: 1, false: 0}[who == w.a.UserID.String()])
+					require.Empty(t, c.run(t, "execute q ('"+w.b.UserID.String()+"')").rows)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package isolation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/dbtest"
+	"rowhouse/internal/seal"
+)
+
+// world is a database with landlord A, who attacks, and landlords B and C. What
+// attacks write is C's: a text of B's in an answer is then a leak.
+type world struct {
+	*dbtest.Database
+	ring    seal.Keyring
+	a, b, c dbtest.Landlord
+	tables  []string            // of the schema app
+	mine    []string            // users whose rows attacks may change: A and newcomers
+	before  string              // all other rows
+	answers map[string][]string // to queries whose answer does not change
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{Database: dbtest.New(t), ring: dbtest.Keyring(t, dbtest.KeysText), answers: map[string][]string{}}
+	w.a, w.b, w.c = w.Landlord(t, "alpha-landlord"), w.Landlord(t, "bravo-landlord"), w.Landlord(t, "carla-landlord")
+	w.mine = []string{quote(w.a.UserID.String())}
+	w.tables = list(t, w, `select format('%s.%s', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = 'app' and c.relkind in ('r', 'p') order by 1`)
+	for _, name := range w.tables {
+		require.Contains(t, tables, name, "say in expectations.go who may do what with it")
+		require.NotEmpty(t, tables[name].owner, "%s: say whose its rows are", name)
+		require.NotEmpty(t, w.column(t, name, tables[name].owner, w.b.UserID), "%s: dbtest.Landlord makes no row in it", name)
+	}
+	w.before = w.others(t)
+	return w
+}
+
+// others are all rows that no attack of A's may touch, as a superuser sees them.
+func (w *world) others(t testing.TB) string {
+	t.Helper()
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(tables)) {
+		where := "true"
+		if owner := tables[name].owner; owner != "" {
+			where = fmt.Sprintf("(%s in (%s)) is not true", owner, strings.Join(w.mine, ", "))
+		}
+		parts = append(parts, fmt.Sprintf("select '%s ' || to_jsonb(t)::text from %s t where %s", name, name, where))
+	}
+	return strings.Join(list(t, w, strings.Join(parts, " union all ")+" order by 1"), "\n")
+}
+
+// newcomer is somebody with a profile at most.
+func (w *world) newcomer(t testing.TB, profile bool) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	w.mine = append(w.mine, quote(id.String()))
+	if profile {
+		w.Exec(t, "insert into app.users (id) values ($1)", id)
+	}
+	return id
+}
+
+// unharmed fails the test if what happened has changed a row of another's.
+func (w *world) unharmed(t testing.TB, what string) {
+	t.Helper()
+	if after := w.others(t); after != w.before {
+		before := w.before
+		w.before = after // so that what follows is judged by itself
+		require.Equal(t, before, after, "rows of others have changed: %s", what)
+	}
+}
+
+// secrets are the texts that only owner's rows hold.
+func (w *world) secrets(t testing.TB, owner uuid.UUID) []string {
+	t.Helper()
+	values := func(where string) []string {
+		var parts []string
+		for _, name := range w.tables {
+			parts = append(parts, fmt.Sprintf("select v.value from %s t, jsonb_each_text(to_jsonb(t)) v where length(v.value) >= 8 and t.%s %s '%s'",
+				name, tables[name].owner, where, owner))
+		}
+		return list(t, w, strings.Join(parts, " union "))
+	}
+	shared := values("<>")
+	own := slices.DeleteFunc(values("="), func(v string) bool { return slices.Contains(shared, v) })
+	require.Greater(t, len(own), 5)
+	return own
+}
+
+// column returns one column's texts of owner's rows, nulls left out.
+func (w *world) column(t testing.TB, name, column string, owner uuid.UUID) []string {
+	t.Helper()
+	return list(t, w, fmt.Sprintf("select %s::text from %s where %s = '%s' and %s is not null order by 1",
+		column, name, tables[name].owner, owner, column))
+}
+
+// literal is a value of B's or C's row as SQL.
+func (w *world) literal(t testing.TB, name, column string, owner uuid.UUID) string {
+	t.Helper()
+	values := w.known(t, fmt.Sprintf("select quote_literal(%s) from %s where %s = '%s' and %s is not null order by 1",
+		column, name, tables[name].owner, owner, column))
+	if len(values) == 0 {
+		return "null"
+	}
+	return values[0]
+}
+
+// columns are all columns of a table.
+func (w *world) columns(t testing.TB, name string) []string {
+	t.Helper()
+	return w.known(t, fmt.Sprintf(
+		"select attname from pg_attribute where attrelid = '%s'::regclass and attnum > 0 and not attisdropped order by attnum", name))
+}
+
+// primaryKey are the columns of a table's primary key, in order.
+func (w *world) primaryKey(t testing.TB, name string) []string {
+	t.Helper()
+	key := w.known(t, fmt.Sprintf(`select a.attname from pg_index i, unnest(i.indkey) with ordinality k (attnum, place)
+		join pg_attribute a on a.attnum = k.attnum where i.indrelid = '%s'::regclass and a.attrelid = i.indrelid and i.indisprimary
+		order by place`, name))
+	require.NotEmpty(t, key, "%s has no primary key", name)
+	return key
+}
+
+// key is the column that tells a landlord's rows apart.
+func (w *world) key(t testing.TB, name string) string {
+	t.Helper()
+	key := w.primaryKey(t, name)
+	return key[len(key)-1]
+}
+
+// version is the server's, such as 150018.
+func (w *world) version(t testing.TB) int {
+	t.Helper()
+	var number int
+	require.NoError(t, w.Admin.QueryRow(t.Context(), "select current_setting('server_version_num')::int").Scan(&number))
+	return number
+}
+
+// dropOwnedFixed reports whether DROP OWNED BY leaves others' policies alone
+// (CVE-2026-116311, the minors of 2026-11-12).
+func (w *world) dropOwnedFixed(t testing.TB) bool {
+	t.Helper()
+	version := w.version(t)
+	fixed, known := map[int]int{15: 20, 16: 16, 17: 12, 18: 6}[version/10000]
+	return !known || version%10000 >= fixed
+}
+
+// seal seals for now, as the server does.
+func (w *world) seal(persona string, id uuid.UUID, pid uint32) string {
+	return w.ring.Sign(persona, id, time.Now().Add(time.Minute), pid)
+}
+
+// known is list for what does not change as long as the test runs: the catalog,
+// and the rows of B and C.
+func (w *world) known(t testing.TB, sql string) []string {
+	t.Helper()
+	if _, asked := w.answers[sql]; !asked {
+		w.answers[sql] = list(t, w, sql)
+	}
+	return w.answers[sql]
+}
+
+// list returns a query's only column, as a superuser sees it.
+func list(t testing.TB, w *world, sql string) []string {
+	t.Helper()
+	rows, err := w.Admin.Query(t.Context(), sql)
+	require.NoError(t, err, sql)
+	texts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err, sql)
+	return texts
+}
+
+// quote makes an SQL literal.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// words splits a list of columns.
+func words(text string) []string { return strings.Fields(text) }
