@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -148,9 +150,15 @@ func remove[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
 }
 
 func register[I, O any](api huma.API, method, path, id, summary string, status int, h handler[I, O], failures ...int) {
+	responses := map[string]*huma.Response{} // filled by huma
+	if !slices.Contains(failures, http.StatusUnprocessableEntity) {
+		// huma's own status for a bad request, which we answer with 400
+		defer delete(responses, strconv.Itoa(http.StatusUnprocessableEntity))
+	}
 	huma.Register(api, huma.Operation{
 		Method: method, Path: prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
 		Tags:         []string{tag(path)},
+		Responses:    responses,
 		Errors:       append(failures, commonErrors...),
 		MaxBodyBytes: maxBodyBytes,
 		Security:     []map[string][]string{{"bearer": {}}},

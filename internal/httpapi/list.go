@@ -27,7 +27,7 @@ type pagination struct {
 	TotalPages *int64  `json:"totalPages,omitempty" example:"3" doc:"Absent when walking with a cursor"`
 	HasNext    bool    `json:"hasNext" example:"true"`
 	HasPrev    *bool   `json:"hasPrev,omitempty" example:"false" doc:"Absent when walking with a cursor"`
-	NextCursor *string `json:"nextCursor,omitempty" doc:"The cursor of the next rows; absent at the end and when paging"`
+	NextCursor *string `json:"nextCursor,omitempty" example:"NMFTfWOES_67SYqJ3mDSgQ" doc:"The cursor of the next rows; absent at the end and when paging"`
 }
 
 // window is what a query needs of the parameters.

@@ -18,7 +18,7 @@ type PropertyData struct {
 	Address
 	Latitude    *float64 `json:"latitude,omitempty" nullable:"true" minimum:"-90" maximum:"90" example:"52.09"`
 	Longitude   *float64 `json:"longitude,omitempty" nullable:"true" minimum:"-180" maximum:"180" example:"5.12"`
-	ExternalRef *line    `json:"externalRef,omitempty" nullable:"true" maxLength:"100" doc:"Your own reference"`
+	ExternalRef *line    `json:"externalRef,omitempty" nullable:"true" maxLength:"100" example:"CS-12-3" doc:"Your own reference"`
 	Archived    bool     `json:"archived,omitempty" doc:"Archived properties are kept, and left out of lists unless asked for"`
 }
 

@@ -33,7 +33,7 @@ type Address struct {
 	Address1   *line   `json:"address1,omitempty" nullable:"true" maxLength:"200" example:"12 Canal Street"`
 	Address2   *line   `json:"address2,omitempty" nullable:"true" maxLength:"200" example:"Rear building"`
 	City       *line   `json:"city,omitempty" nullable:"true" maxLength:"100" example:"Utrecht"`
-	State      *line   `json:"state,omitempty" nullable:"true" maxLength:"100"`
+	State      *line   `json:"state,omitempty" nullable:"true" maxLength:"100" example:"UT"`
 	PostalCode *line   `json:"postalCode,omitempty" nullable:"true" maxLength:"20" example:"3511 AB"`
 	Country    *string `json:"country,omitempty" nullable:"true" pattern:"^[A-Z]{2}$" patternDescription:"two letters of ISO 3166-1" example:"NL"`
 }

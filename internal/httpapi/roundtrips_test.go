@@ -60,6 +60,47 @@ func (c *countingConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// roundTripTests say what each operation costs; see TestRoundTrips.
+var roundTripTests = []struct {
+	operation string
+	request   string
+	body      any
+	headers   []string
+	trips     int64
+}{
+	{"getMe", "GET /me", nil, nil, 2},
+	{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
+
+	{"listUnits", "GET /units", nil, nil, 2},
+	{"listUnits", "GET /units?q=1&sort=-createdAt&status=VACANT", nil, nil, 2},
+	{"listUnits", "GET /units?cursor=*&limit=100", nil, nil, 2},
+	{"getUnit", "GET {unit}", nil, nil, 2},
+	{"getUnit", "GET /units/" + noSuchRow, nil, nil, 2},
+	{"createUnit", "POST /units", object{"name": "{new}"}, nil, 2},
+	{"createUnit", "POST /units", object{"name": "{new}"}, []string{key("{new}")}, 5},
+	{"createUnit", "POST /units", object{"name": "Again"}, []string{key("again")}, 4}, // answered already
+	{"createUnit", "POST /units", object{"name": "Taken"}, nil, 4},                    // refused: pgx closes and prepares a statement that failed
+	{"replaceUnit", "PUT {unit}", object{"name": "Flat"}, nil, 3},
+	{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, nil, 3},
+	{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, []string{`If-Match: "0"`}, 2}, // 412
+	{"deleteUnit", "DELETE {unit}", nil, nil, 3},
+	{"deleteUnit", "DELETE /units/" + noSuchRow, nil, nil, 2},
+
+	{"listProperties", "GET /properties", nil, nil, 2},
+	{"listProperties", "GET /properties?cursor=*&q=a", nil, nil, 2},
+	{"getProperty", "GET {property}", nil, nil, 2},
+	{"createProperty", "POST /properties", object{"name": "{new}"}, nil, 2},
+	{"createProperty", "POST /properties", object{"name": "{new}"}, []string{key("{new}p")}, 5},
+	{"replaceProperty", "PUT {property}", object{"name": "House"}, nil, 3},
+	{"updateProperty", "PATCH {property}", object{"city": "Delft"}, nil, 3},
+	{"deleteProperty", "DELETE {property}", nil, nil, 3},
+
+	// nothing that is refused before the database is asked costs a round trip
+	{"listUnits", "GET /units?page=0", nil, nil, 0},
+	{"createUnit", "POST /units", object{"name": ""}, nil, 0},
+	{"getUnit", "GET /units/1", nil, nil, 0},
+}
+
 // TestRoundTrips holds every operation to a number of round trips, on a warm
 // connection and for a landlord who has been seen, whatever there is in the
 // tables. A read takes two: BEGIN, identity and the statements; COMMIT and the
@@ -72,45 +113,7 @@ func TestRoundTrips(t *testing.T) {
 	few, many := s.newLandlord(t), s.newLandlord(t)
 	s.fill(t, few, 1)
 	s.fill(t, many, 100)
-	for _, test := range []struct {
-		operation string
-		request   string
-		body      any
-		headers   []string
-		trips     int64
-	}{
-		{"getMe", "GET /me", nil, nil, 2},
-		{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
-
-		{"listUnits", "GET /units", nil, nil, 2},
-		{"listUnits", "GET /units?q=1&sort=-createdAt&status=VACANT", nil, nil, 2},
-		{"listUnits", "GET /units?cursor=*&limit=100", nil, nil, 2},
-		{"getUnit", "GET {unit}", nil, nil, 2},
-		{"getUnit", "GET /units/" + noSuchRow, nil, nil, 2},
-		{"createUnit", "POST /units", object{"name": "{new}"}, nil, 2},
-		{"createUnit", "POST /units", object{"name": "{new}"}, []string{key("{new}")}, 5},
-		{"createUnit", "POST /units", object{"name": "Again"}, []string{key("again")}, 4}, // answered already
-		{"createUnit", "POST /units", object{"name": "Taken"}, nil, 4},                    // refused: pgx closes and prepares a statement that failed
-		{"replaceUnit", "PUT {unit}", object{"name": "Flat"}, nil, 3},
-		{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, nil, 3},
-		{"updateUnit", "PATCH {unit}", object{"city": "Delft"}, []string{`If-Match: "0"`}, 2}, // 412
-		{"deleteUnit", "DELETE {unit}", nil, nil, 3},
-		{"deleteUnit", "DELETE /units/" + noSuchRow, nil, nil, 2},
-
-		{"listProperties", "GET /properties", nil, nil, 2},
-		{"listProperties", "GET /properties?cursor=*&q=a", nil, nil, 2},
-		{"getProperty", "GET {property}", nil, nil, 2},
-		{"createProperty", "POST /properties", object{"name": "{new}"}, nil, 2},
-		{"createProperty", "POST /properties", object{"name": "{new}"}, []string{key("{new}p")}, 5},
-		{"replaceProperty", "PUT {property}", object{"name": "House"}, nil, 3},
-		{"updateProperty", "PATCH {property}", object{"city": "Delft"}, nil, 3},
-		{"deleteProperty", "DELETE {property}", nil, nil, 3},
-
-		// nothing that is refused before the database is asked costs a round trip
-		{"listUnits", "GET /units?page=0", nil, nil, 0},
-		{"createUnit", "POST /units", object{"name": ""}, nil, 0},
-		{"getUnit", "GET /units/1", nil, nil, 0},
-	} {
+	for _, test := range roundTripTests {
 		t.Run(test.operation+" "+test.request, func(t *testing.T) {
 			for _, c := range []client{few.as(t), many.as(t)} {
 				c.post("/units", object{"name": "Again"}, key("again"))

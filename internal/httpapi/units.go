@@ -21,7 +21,7 @@ type UnitData struct {
 	Bedrooms    *int16   `json:"bedrooms,omitempty" nullable:"true" minimum:"0" maximum:"99" example:"2"`
 	Bathrooms   *float64 `json:"bathrooms,omitempty" nullable:"true" minimum:"0" maximum:"99" multipleOf:"0.5" example:"1.5"`
 	AreaM2      *float64 `json:"areaM2,omitempty" nullable:"true" minimum:"0" maximum:"999999" example:"64.5" doc:"Square metres, kept to two decimals"`
-	ExternalRef *line    `json:"externalRef,omitempty" nullable:"true" maxLength:"100" doc:"Your own reference"`
+	ExternalRef *line    `json:"externalRef,omitempty" nullable:"true" maxLength:"100" example:"CS-12-3" doc:"Your own reference"`
 	Archived    bool     `json:"archived,omitempty" doc:"Archived units are kept, and left out of lists unless asked for"`
 }
 
