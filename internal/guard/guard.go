@@ -72,7 +72,8 @@ func Check(ctx context.Context, url string) (warnings []string, err error) {
 }
 
 // CheckSeal fails with a *Refusal when the database does not accept this
-// process's seal key: every request would see nothing.
+// process's seal key, or its login is not one that can become a persona: every
+// request would see nothing, or fail. Any other error is one of Check's.
 func CheckSeal(ctx context.Context, d *db.DB) error {
 	nobody := uuid.New()
 	var holds bool
@@ -81,10 +82,13 @@ func CheckSeal(ctx context.Context, d *db.DB) error {
 		return err
 	})
 	switch {
-	case err != nil && errs.KindOf(err) == errs.Unavailable:
-		return err
-	case err != nil:
+	case err != nil && (errs.KindOf(err) == errs.Unavailable || ctx.Err() != nil):
 		return fmt.Errorf("check seal: %w", err)
+	case err != nil:
+		return &Refusal{[]Reason{{
+			fmt.Sprintf("a transaction as rowhouse_user fails: %v", err),
+			"-- connect as rowhouse_api; if it does: run rowhouse migrate",
+		}}}
 	case !holds:
 		return &Refusal{[]Reason{{
 			"the database does not know the first of SEAL_KEYS, or expects seals of another kind (DATABASE_POOLER)",
