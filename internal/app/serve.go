@@ -22,11 +22,15 @@ import (
 // Serve runs the API against the configured database and identity provider until
 // ctx ends, and then lets the requests under way finish.
 func Serve(ctx context.Context, cfg config.Config, version string) error {
-	if err := cfg.Require("DATABASE_URL", "SEAL_KEYS"); err != nil {
-		return err
+	missing := cfg.Require("DATABASE_URL", "SEAL_KEYS")
+	switch {
+	case cfg.JWKSURL == "" && cfg.JWTSecret == "":
+		missing = errors.Join(missing, errors.New("SUPABASE_URL is not set (or JWKS_URL and JWT_ISSUER, or JWT_SECRET and JWT_ISSUER)"))
+	case cfg.JWTIssuer == "":
+		missing = errors.Join(missing, errors.New("JWT_ISSUER is not set (SUPABASE_URL would imply it)"))
 	}
-	if cfg.JWKSURL == "" && cfg.JWTSecret == "" {
-		return errors.New("SUPABASE_URL is not set (or JWKS_URL and JWT_ISSUER, or JWT_SECRET and JWT_ISSUER)")
+	if missing != nil {
+		return missing
 	}
 	a, err := newAPI(ctx, cfg, version)
 	if err != nil {
@@ -48,23 +52,24 @@ type api struct {
 }
 
 func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error) {
-	d, err := openDB(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
-		d.Close()
-		return nil, err
-	}
+	// Before the database is waited for: bad settings show at once.
 	tokens, err := auth.NewVerifier(ctx, auth.Config{
 		JWKSURL: cfg.JWKSURL, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
 		LegacySecret: []byte(cfg.JWTSecret), Logger: slog.Default(),
 	})
 	if err != nil {
-		d.Close()
+		return nil, err
+	}
+	d, err := openDB(ctx, cfg)
+	if err != nil {
+		tokens.Close()
 		return nil, err
 	}
 	a := &api{db: d, tokens: tokens}
+	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
+		a.close()
+		return nil, err
+	}
 	a.http, err = httpapi.New(httpapi.Config{
 		DB: d, Tokens: tokens, Version: version,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,

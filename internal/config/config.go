@@ -51,7 +51,7 @@ type Config struct {
 
 // Load reads the process's environment. A secret NAME may also come as
 // NAME_FILE, a path to read it from. The error names every variable at fault,
-// and no value.
+// and the value of no secret.
 func Load() (Config, error) {
 	environment := env.ToMap(os.Environ())
 	for _, v := range Variables() {
