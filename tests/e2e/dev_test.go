@@ -227,14 +227,14 @@ func TestDevOnAnotherServer(t *testing.T) {
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	curl := tool(t, "curl")
-	for _, port := range []int{8080, 54321, 54322} {
+	for _, port := range []int{8080, 9999, 5499} {
 		if holder, taken := holderOf(t, port); taken {
 			t.Fatalf("port %d, which the README names, is taken by %s", port, holder)
 		}
 	}
 	i := instance{
 		env: environment{"ROWHOUSE_DIR": tempDir(t), "PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN")},
-		api: "http://localhost:8080", auth: "http://localhost:54321",
+		api: "http://localhost:8080", auth: "http://localhost:9999",
 	}
 	p := i.start(t)
 

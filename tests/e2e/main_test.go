@@ -35,9 +35,9 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
-func run(m *testing.M) int {
+func runTests(m *testing.M) int {
 	dir, err := buildDir()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

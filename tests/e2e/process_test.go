@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	startWithin = 60 * time.Second // a first start makes a database cluster
+	startWithin = 30 * time.Second // a first start makes a database cluster
 	soon        = 10 * time.Second
 	tick        = 20 * time.Millisecond
 )
