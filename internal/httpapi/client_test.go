@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -97,9 +98,7 @@ func accessToken(t testing.TB, claims object) string {
 		"session_id": uuid.NewString(), "is_anonymous": false,
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	}
-	for name, value := range claims {
-		all[name] = value
-	}
+	maps.Copy(all, claims)
 	payload, err := json.Marshal(all)
 	require.NoError(t, err)
 	token, err := jws.Sign(payload, jws.WithKey(jwa.HS256, []byte(signedBy)))

@@ -146,7 +146,7 @@ func TestHealth(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusNoContent, resp.StatusCode)
 	}
-	s.DB.Close()
+	s.Close()
 	nobody := client{t: t, url: s.url}
 	resp, err := http.Get(s.url + "/healthz")
 	require.NoError(t, err)

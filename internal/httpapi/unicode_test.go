@@ -15,7 +15,7 @@ func TestUnicode(t *testing.T) {
 	c := serve(t).newLandlord(t)
 	texts := map[string]string{
 		"emoji with joiners": "👩🏽‍🚀🏳️‍🌈",
-		"right to left":      "שלום ‏مرحبا‎",
+		"right to left":      "שלום \u200fمرحبا\u200e",
 		"combining":          "Cafe\u0301 Å", // not composed: stays as it is
 		"composed":           "Café Å",
 		"astral":             "𐍈𝔘𠜎\U0010FFFD",
