@@ -11,7 +11,7 @@ import (
 
 // attack is a statement that should change nothing of another's.
 type attack struct {
-	sql string
+	sql  string
 	code string // the SQLSTATE of the refusal, or empty if it just finds nothing
 	// byPolicy says that the grants would allow it.
 	byPolicy bool

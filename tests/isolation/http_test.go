@@ -1,0 +1,351 @@
+package isolation
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/httpapi"
+)
+
+const (
+	issuer = "https://auth.example.com/auth/v1"
+	secret = "isolation-isolation-isolation-isolation"
+)
+
+// site is the API over a world's database.
+type site struct {
+	*world
+	api      *httpapi.API
+	number   int // of requests, for names that are unique
+	hidden   []string
+	ofA, ofB []string                   // every id in their rows
+	found    map[string]map[hole]string // what own has found, by path
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	w := newWorld(t)
+	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Issuer: issuer, LegacySecret: []byte(secret)})
+	require.NoError(t, err)
+	t.Cleanup(tokens.Close)
+	api, err := httpapi.New(httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test"})
+	require.NoError(t, err)
+	s := &site{world: w, api: api, hidden: w.secrets(t, w.b.UserID), found: map[string]map[hole]string{}}
+	for _, name := range w.tables {
+		for _, column := range w.columns(t, name) {
+			s.ofA = append(s.ofA, ids(w.column(t, name, column, w.a.UserID))...)
+			s.ofB = append(s.ofB, ids(w.column(t, name, column, w.b.UserID))...)
+		}
+	}
+	slices.Sort(s.ofA)
+	slices.Sort(s.ofB)
+	s.ofA, s.ofB = slices.Compact(s.ofA), slices.Compact(s.ofB)
+	return s
+}
+
+func ids(texts []string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return anyID.FindString(text) != text || text == "" })
+}
+
+// token is an access token as the identity provider signs it.
+func token(role string, user uuid.UUID, lasts time.Duration) string {
+	encode := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // maps of text and numbers
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := encode(map[string]string{"alg": "HS256", "typ": "JWT"}) + "." + encode(map[string]any{
+		"iss": issuer, "aud": "authenticated", "role": role, "sub": user.String(), "exp": time.Now().Add(lasts).Unix(),
+	})
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// request is an operation with its places filled in.
+type request struct {
+	operation
+	values  map[hole]string
+	query   url.Values
+	headers map[string]string
+	token   string
+}
+
+type answer struct {
+	Status  int
+	Headers http.Header
+	Body    string
+}
+
+func (s *site) send(t *testing.T, r request) answer {
+	t.Helper()
+	s.number++
+	path, query := r.path, url.Values{}
+	maps.Copy(query, r.query)
+	var body []byte
+	if r.body != nil {
+		sample := r.sample(t, s.number)
+		for place, value := range r.values {
+			if place.in == "body" {
+				sample[place.name] = value
+			}
+		}
+		var err error
+		body, err = json.Marshal(sample)
+		require.NoError(t, err)
+	}
+	for place, value := range r.values {
+		switch place.in {
+		case "path":
+			path = strings.ReplaceAll(path, "{"+place.name+"}", value)
+		case "query":
+			query.Set(place.name, value)
+		}
+	}
+	require.NotContains(t, path, "{")
+	q := httptest.NewRequestWithContext(t.Context(), r.method, path+"?"+query.Encode(), bytes.NewReader(body))
+	q.Header.Set("X-Request-Id", "isolation-of-landlords")
+	if body != nil {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	if r.token != "" {
+		q.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	for name, value := range r.headers {
+		q.Header.Set(name, value)
+	}
+	recorder := httptest.NewRecorder()
+	s.api.ServeHTTP(recorder, q)
+
+	a := answer{recorder.Code, recorder.Header(), recorder.Body.String()}
+	maps.DeleteFunc(a.Headers, func(name string, _ []string) bool { return name == "Date" || strings.Contains(name, "Ratelimit") })
+	what := fmt.Sprintf("%s %s?%s %s", r.method, path, query.Encode(), body)
+	require.Less(t, a.Status, 500, "%s\n%s", what, a.Body)
+	outcome{said: fmt.Sprint(a.Headers) + a.Body}.keeps(t, s.hidden, what)
+	s.unharmed(t, what)
+	return a
+}
+
+// own fills in the path with an id of A's under which there is something.
+func (s *site) own(t *testing.T, o operation) map[hole]string {
+	t.Helper()
+	if known, ok := s.found[o.path]; ok {
+		return maps.Clone(known)
+	}
+	values := map[hole]string{}
+	for _, place := range o.holes(t) {
+		if place.in != "path" {
+			continue
+		}
+		require.Empty(t, values, "%s: say how to fill in a second id", o.path)
+		read := request{operation: operation{method: http.MethodGet, path: o.path}, token: token("authenticated", s.a.UserID, time.Minute)}
+		for _, id := range s.ofA {
+			read.values = map[hole]string{place: id}
+			if s.send(t, read).Status == http.StatusOK {
+				values[place] = id
+			}
+		}
+		require.NotEmpty(t, values, "%s: landlord A has nothing under it; add a row to dbtest.Landlord", o.path)
+	}
+	s.found[o.path] = maps.Clone(values)
+	return values
+}
+
+// TestForeignIDsThroughHTTP puts each of B's ids in each place of each operation
+// that takes one. The answer must be that to an id that nobody has, to the byte.
+func TestForeignIDsThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ofA := token("authenticated", s.a.UserID, time.Minute)
+	tried := 0
+	for _, o := range operations(t, s.api.Document()) {
+		for _, place := range o.holes(t) {
+			for _, headers := range []map[string]string{nil, {"If-Match": `"77"`}, {"If-Match": `"1"`}} {
+				if headers != nil && (o.method == http.MethodGet || o.method == http.MethodPost) {
+					continue
+				}
+				ask := func(id string) answer {
+					values := s.own(t, o)
+					values[place] = id
+					return s.send(t, request{operation: o, values: values, headers: headers, token: ofA})
+				}
+				nobodys := ask(uuid.NewString())
+				want := http.StatusForbidden
+				switch {
+				case place.in == "query":
+					want = http.StatusOK
+					require.Contains(t, nobodys.Body, `"total":0`)
+				case o.method == http.MethodGet:
+					want = http.StatusNotFound
+				case place.in == "body" && headers["If-Match"] == `"77"`:
+					want = http.StatusPreconditionFailed // of A's own, which comes first
+				}
+				require.Equal(t, want, nobodys.Status, "%s %s: %s", o.OperationID, place, nobodys.Body)
+				for _, id := range s.ofB {
+					require.Equal(t, nobodys, ask(id), "%s: %s in %s", o.OperationID, id, place)
+					tried++
+				}
+			}
+		}
+	}
+	require.Greater(t, tried, 50)
+}
+
+// TestOwnIDsThroughHTTP shows that the same requests do something with A's ids.
+func TestOwnIDsThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ofA := token("authenticated", s.a.UserID, time.Minute)
+	all := operations(t, s.api.Document())
+	// deleting comes last, and units before what they stand in
+	slices.SortStableFunc(all, func(x, y operation) int {
+		rank := map[bool]int{true: 1}
+		return rank[x.method == http.MethodDelete]*(1+len(y.path)) - rank[y.method == http.MethodDelete]*(1+len(x.path))
+	})
+	for _, o := range all {
+		if len(o.holes(t)) == 0 {
+			a := s.send(t, request{operation: o, token: ofA})
+			require.Less(t, a.Status, 300, "%s: %s", o.OperationID, a.Body)
+			continue
+		}
+		for _, place := range o.holes(t) {
+			nobodys := request{operation: o, values: s.own(t, o), token: ofA}
+			nobodys.values[place] = uuid.NewString()
+			refused := s.send(t, nobodys)
+			done := 0
+			for _, id := range s.ofA {
+				r := request{operation: o, values: maps.Clone(nobodys.values), token: ofA}
+				r.values[place] = id
+				a := s.send(t, r)
+				if a.Status < 300 && a.Body != refused.Body || a.Status == http.StatusConflict {
+					done++
+				}
+			}
+			require.Equal(t, 1, done, "%s %s", o.OperationID, place)
+		}
+	}
+}
+
+// TestForeignTextsThroughHTTP puts B's texts where operations take a text:
+// searches, filters, cursors, and the key that makes a create safe to repeat.
+func TestForeignTextsThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ofA := token("authenticated", s.a.UserID, time.Minute)
+	for _, o := range operations(t, s.api.Document()) {
+		for _, p := range o.Parameters {
+			if !p.Schema.is("string") || p.Schema.Format == "uuid" || len(p.Schema.Enum) > 0 || p.In == "path" {
+				continue
+			}
+			for _, text := range s.hidden {
+				if p.Name == "cursor" {
+					id, err := uuid.Parse(text)
+					if err != nil {
+						continue
+					}
+					text = base64.RawURLEncoding.EncodeToString(id[:])
+				}
+				ask := func(text string) answer {
+					r := request{operation: o, values: s.own(t, o), token: ofA}
+					if p.In == "header" {
+						r.headers = map[string]string{p.Name: text}
+						if p.Name == "Idempotency-Key" { // nobody has used one before
+							r.token = token("authenticated", s.newcomer(t, false), time.Minute)
+						}
+					} else {
+						r.query = url.Values{p.Name: {text}}
+					}
+					return s.send(t, r)
+				}
+				a := ask(text)
+				switch {
+				case p.Name == "q":
+					require.Equal(t, ask(strings.Repeat("z", len(text))), a, "%s: search for %q", o.OperationID, text)
+				case p.In == "header" && p.Name == "Idempotency-Key" && !strings.ContainsAny(text, " "):
+					require.Equal(t, http.StatusCreated, a.Status, "%s: %s", o.OperationID, a.Body)
+					require.NotEqual(t, "true", a.Headers.Get("Idempotency-Replayed"))
+				}
+			}
+		}
+	}
+}
+
+// TestWithoutTokenThroughHTTP calls every operation without a right to.
+func TestWithoutTokenThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, o := range operations(t, s.api.Document()) {
+		require.NotEmpty(t, o.Security, o.OperationID)
+		own := s.own(t, o)
+		for name, tokenText := range map[string]string{
+			"no token": "", "service_role": token("service_role", s.a.UserID, time.Minute), "anon": token("anon", s.a.UserID, time.Minute),
+			"rowhouse_owner": token("rowhouse_owner", s.a.UserID, time.Minute), "expired": token("authenticated", s.a.UserID, -time.Hour),
+			"bent": bend(token("authenticated", s.a.UserID, time.Minute)[:60]), "nobody": token("authenticated", uuid.Nil, time.Minute),
+		} {
+			a := s.send(t, request{operation: o, values: own, token: tokenText})
+			require.Equal(t, http.StatusUnauthorized, a.Status, "%s with %s: %s", o.OperationID, name, a.Body)
+		}
+	}
+}
+
+// TestRoutes wants every route to be in the document, from which the tests above
+// are made.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	documented := map[string]bool{}
+	for _, o := range operations(t, s.api.Document()) {
+		documented[o.method+" "+o.path] = true
+	}
+	routes, ok := s.api.Handler.(chi.Routes)
+	require.True(t, ok)
+	require.NoError(t, chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		if !slices.Contains(undocumented, route) {
+			require.True(t, documented[method+" "+route], "%s %s is not in the document", method, route)
+		}
+		return nil
+	}))
+}
+
+// TestListsThroughHTTP reads every list to its end, as A and as B.
+func TestListsThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, o := range operations(t, s.api.Document()) {
+		if o.method != http.MethodGet || strings.Contains(o.path, "{") {
+			continue
+		}
+		for reader, other := range map[uuid.UUID]uuid.UUID{s.a.UserID: s.b.UserID, s.b.UserID: s.a.UserID} {
+			s.hidden = s.secrets(t, other)
+			for _, query := range []url.Values{nil, {"cursor": {"*"}}, {"limit": {"100"}, "archived": {"all"}}, {"page": {"2"}}} {
+				if query != nil && !slices.ContainsFunc(o.Parameters, func(p parameter) bool { return p.Name == "cursor" }) {
+					continue
+				}
+				a := s.send(t, request{operation: o, query: query, token: token("authenticated", reader, time.Minute)})
+				require.Equal(t, http.StatusOK, a.Status, "%s: %s", o.OperationID, a.Body)
+				if query != nil {
+					require.Contains(t, a.Body, `"total":1`, o.OperationID)
+				}
+			}
+		}
+	}
+}
