@@ -58,7 +58,7 @@ func (c client) try(ctx context.Context, method, path string, body any, headers 
 	if err != nil {
 		return answer{}, err
 	}
-	defer response.Body.Close() //nolint:errcheck // read to its end
+	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		return answer{}, fmt.Errorf("read the answer: %w", err)

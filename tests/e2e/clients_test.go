@@ -55,7 +55,7 @@ func TestSlowClients(t *testing.T) {
 			}
 			response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
 			require.NoError(t, err, answer)
-			defer response.Body.Close() //nolint:errcheck // a string
+			defer response.Body.Close()
 			require.Equal(t, c.status, response.StatusCode)
 			require.Equal(t, "application/problem+json", response.Header.Get("Content-Type"))
 		})
@@ -77,7 +77,7 @@ func trickle(t testing.TB, address, head string, within time.Duration) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
-	defer conn.Close() //nolint:errcheck // the server closes it
+	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(within)))
 	_, err = io.WriteString(conn, head)
 	require.NoError(t, err)

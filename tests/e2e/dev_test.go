@@ -101,7 +101,7 @@ func TestDev(t *testing.T) {
 	for _, base := range []string{i.api, i.auth} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		require.NoError(t, err)
-		defer conn.Close() //nolint:errcheck // nothing was sent
+		defer conn.Close()
 	}
 	i.ctrlC(t, p)
 }
@@ -215,7 +215,7 @@ func TestDevOnAnotherServer(t *testing.T) {
 	require.Len(t, left, 1, "no embedded server: only rowhouse itself")
 	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
 	require.NoError(t, err)
-	defer conn.Close(context.Background()) //nolint:errcheck,usetesting // the test's own context is done by then
+	defer conn.Close(context.Background())
 	var units int
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from app.units").Scan(&units))
 	require.Equal(t, 12, units, "two demo landlords")

@@ -207,7 +207,7 @@ func lockUnit(t testing.TB, d *dbtest.Database, unit uuid.UUID) (release func())
 	require.NoError(t, err)
 	_, err = conn.Exec(t.Context(), "begin; select from app.units where id = '"+unit.String()+"' for update")
 	require.NoError(t, err)
-	release = sync.OnceFunc(func() { _ = conn.Close(context.Background()) }) //nolint:usetesting // also in cleanup
+	release = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
 	t.Cleanup(release)
 	return release
 }

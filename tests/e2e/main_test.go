@@ -43,7 +43,7 @@ func runTests(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // in the system's temporary directory
+	defer os.RemoveAll(dir)
 	return dbtest.Main(m)
 }
 

@@ -180,7 +180,7 @@ func (b *transcript) tail() string {
 // At the end of the test no process may be left that has to do with it.
 func tempDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rowhouse-e2e-")
+	dir, err := os.MkdirTemp("", "rowhouse-e2e-") //nolint:usetesting // others may not enter t.TempDir
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() {
@@ -214,6 +214,6 @@ func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close() //nolint:errcheck // it only kept the port
+	defer listener.Close()
 	return listener.Addr().String()
 }

@@ -111,7 +111,7 @@ func TestRefusals(t *testing.T) {
 			d := dbtest.Clone(t, server)
 			dba, err := pgx.Connect(t.Context(), d.URL("postgres"))
 			require.NoError(t, err)
-			defer dba.Close(context.Background()) //nolint:errcheck,usetesting // the test's own context may be done
+			defer dba.Close(context.Background())
 			env := forServe(t, d).with(c.env)
 			if c.login != "" {
 				env["DATABASE_URL"] = loginURL(t, dba, d, c.login)
@@ -142,10 +142,10 @@ func loginURL(t testing.TB, dba *pgx.Conn, d *dbtest.Database, login string) str
 		return d.URL(login)
 	}
 	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), d.URL("postgres")) //nolint:usetesting // in cleanup
+		conn, err := pgx.Connect(context.Background(), d.URL("postgres"))
 		require.NoError(t, err)
-		defer conn.Close(context.Background())                                               //nolint:errcheck,usetesting // in cleanup
-		_, err = conn.Exec(context.Background(), "drop owned by mallory; drop role mallory") //nolint:usetesting // in cleanup
+		defer conn.Close(context.Background())
+		_, err = conn.Exec(context.Background(), "drop owned by mallory; drop role mallory")
 		require.NoError(t, err)
 	})
 	run(t, dba, `create role mallory login noinherit password 'mallory';
