@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/telemetry"
@@ -39,4 +42,15 @@ func (r *record) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
+}
+
+// requireUnlogged requires that none of texts has been logged, without printing
+// everything else that has.
+func requireUnlogged(t testing.TB, texts ...string) {
+	t.Helper()
+	for line := range strings.Lines(logged.String()) {
+		for _, text := range texts {
+			require.False(t, strings.Contains(line, text), "%q is in the log: %s", text, line)
+		}
+	}
 }

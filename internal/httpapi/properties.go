@@ -153,7 +153,7 @@ func (a *API) changeProperty(ctx context.Context, id uuid.UUID, h IfMatch, chang
 			PostalCode: p.PostalCode, Country: p.Country, Latitude: p.Latitude, Longitude: p.Longitude,
 			ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
-		return err
+		return forbidMissing(err)
 	})
 	return &propertyOutput{ETag: etag(row.Version), Body: toProperty(row)}, propertyConflict(err)
 }

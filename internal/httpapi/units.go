@@ -160,7 +160,7 @@ func (a *API) changeUnit(ctx context.Context, id uuid.UUID, h IfMatch, change fu
 			PostalCode: p.PostalCode, Country: p.Country, Bedrooms: p.Bedrooms, Bathrooms: p.Bathrooms,
 			AreaM2: p.AreaM2, ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
-		return err
+		return forbidMissing(err)
 	})
 	return &unitOutput{ETag: etag(row.Version), Body: toUnit(row)}, unitConflict(err)
 }
