@@ -202,3 +202,30 @@ func TestPlansAreNobodys(t *testing.T) {
 		}
 	}
 }
+
+// TestTemporaryTypes allows what the database forbids, temporary objects, and
+// puts types in the way of the functions that run as their owner. A domain of
+// the caller's named like a type in such a function would run its check there.
+func TestTemporaryTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Exec(t, "do $$ begin execute format('grant temporary on database %I to public', current_database()); end $$")
+	for signature, f := range functions {
+		if !f.definer {
+			continue
+		}
+		a := w.as(t, personas[0], w.a.UserID) // a connection that has not compiled the function yet
+		o := a.run(t, `create function pg_temp.spy() returns boolean language plpgsql as 'begin raise ''code of the caller runs as %'', current_user; end'`)
+		require.Empty(t, o.code, o.said)
+		for _, kind := range []string{"uuid", "text", "bytea", "int8", "bool", "timestamptz", "interval", "name"} {
+			o := a.run(t, fmt.Sprintf("create domain pg_temp.%[1]s as pg_catalog.%[1]s check (pg_temp.spy())", kind))
+			require.Empty(t, o.code, o.said)
+		}
+		name, arguments, _ := strings.Cut(strings.TrimSuffix(signature, ")"), "(")
+		if arguments != "" {
+			arguments = "'" + uuid.NewString() + "'"
+		}
+		o = a.run(t, fmt.Sprintf("select %s(%s)", name, arguments))
+		require.Empty(t, o.code, "%s: %s", signature, o.said)
+	}
+}
