@@ -69,6 +69,14 @@ func (s *service) rows(t testing.TB, table string) (n int) {
 	return n
 }
 
+// waiting counts the API's sessions that wait for a lock.
+func (s *service) waiting(t testing.TB) (n int) {
+	t.Helper()
+	require.NoError(t, s.Admin.QueryRow(t.Context(), `select count(*) from pg_stat_activity
+		where usename = 'rowhouse_api' and datname = current_database() and wait_event_type = 'Lock'`).Scan(&n))
+	return n
+}
+
 // client sends requests as one landlord. Without a token it is nobody.
 type client struct {
 	t     testing.TB

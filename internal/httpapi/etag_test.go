@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -50,17 +51,25 @@ func TestIfMatch(t *testing.T) {
 	}
 }
 
-// TestLostUpdate lets many change the version that all of them have read.
+// TestLostUpdate lets many change the version that all of them have read, and
+// holds the row until several are under way.
 func TestLostUpdate(t *testing.T) {
 	t.Parallel()
-	c := serve(t).newLandlord(t)
+	s := serve(t)
+	c := s.newLandlord(t)
 	unit := c.created("/units", object{"name": "Attic"})
+	tx, err := s.Admin.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "select from app.units for update")
+	require.NoError(t, err)
 	const writers = 12
 	answers := make([]answer, writers)
 	var wg sync.WaitGroup
 	for i := range writers {
 		wg.Go(func() { answers[i] = c.patch(unit, object{"name": fmt.Sprint("Flat ", i)}, `If-Match: "1"`) })
 	}
+	require.Eventually(t, func() bool { return s.waiting(t) > 2 }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, tx.Rollback(t.Context()))
 	wg.Wait()
 	won := 0
 	for i, a := range answers {

@@ -133,11 +133,6 @@ func TestCallerGoesAway(t *testing.T) {
 	_, err = tx.Exec(t.Context(), "select from app.units for update")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	waiting := func() (n int) {
-		require.NoError(t, s.Admin.QueryRow(t.Context(), `select count(*) from pg_stat_activity
-			where usename = 'rowhouse_api' and datname = current_database() and wait_event_type = 'Lock'`).Scan(&n))
-		return n
-	}
 	gone := make(chan error)
 	go func() {
 		resp, err := http.DefaultClient.Do(c.request(http.MethodPatch, unit, object{"name": "Loft"}).WithContext(ctx))
@@ -146,10 +141,10 @@ func TestCallerGoesAway(t *testing.T) {
 		}
 		gone <- err
 	}()
-	require.Eventually(t, func() bool { return waiting() == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return s.waiting(t) == 1 }, 10*time.Second, 5*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-gone, context.Canceled)
-	require.Eventually(t, func() bool { return waiting() == 0 }, 1500*time.Millisecond, 5*time.Millisecond, "the statement goes on")
+	require.Eventually(t, func() bool { return s.waiting(t) == 0 }, 1500*time.Millisecond, 5*time.Millisecond, "the statement goes on")
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Equal(t, "Attic", c.get(unit).body["name"])
 }
