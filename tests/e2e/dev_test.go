@@ -193,7 +193,7 @@ func TestDevInterruptedAtStart(t *testing.T) {
 	p := start(t, i.env, "dev")
 	p.says(t, "creating a database cluster")
 	p.signal(t, syscall.SIGINT)
-	require.Equal(t, 0, p.exit(t, ctrlCWithin), p.output.tail())
+	require.Zero(t, p.exit(t, soon), p.output.tail()) // initdb is waited for, which a busy machine takes longer over
 	require.Empty(t, processesOf(i.env["ROWHOUSE_DIR"]))
 	p = i.start(t)
 	require.Equal(t, 6, i.demo(t).units(t, "").Pagination.Total)
