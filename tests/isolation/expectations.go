@@ -52,6 +52,11 @@ const (
 	unitColumns     = "property_id name kind status address1 address2 city state postal_code country bedrooms bathrooms area_m2 external_ref archived_at"
 )
 
+// estimated are the columns of all tables of whose values the planner may keep
+// statistics, which tell everybody about everybody's: ids, which are random, and
+// what takes few values that are the same for all. Lists need those estimates.
+var estimated = []string{"id", "kind", "status", "archived_at"}
+
 // sequences are all sequences of the two schemas. None counts landlords' rows: a
 // serial id would tell how many there are.
 var sequences = []string{"app_private.goose_db_version_id_seq"}

@@ -70,6 +70,8 @@ func TestOddSettings(t *testing.T) {
 		{id, strings.ToUpper(valid)},
 		{id, seal(part[0], part[1], part[2], strings.ToUpper(part[3])+"G")},
 		{id, seal(part[0], part[1], part[2], part[3][:62])},
+		{id, seal(part[0], part[1], part[2], part[3][:63])},
+		{id, seal(part[0], part[1], part[2], part[3]+"0")},
 		{id, seal(part[0], part[1], part[2], part[3][:63]+"g")},
 		{id, seal(part[0], part[1], part[2], "")},
 		{id, seal(part[0], part[1], part[3])},
@@ -130,8 +132,8 @@ func TestNothingStays(t *testing.T) {
 	w := newWorld(t)
 	secrets := w.secrets(t, w.b.UserID)
 	one := w.Open(t, db.Config{MaxConns: 1})
-	run := func(ctx context.Context, sql string) (said string) {
-		err := one.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+	run := func(ctx context.Context, sql string) (said string, err error) {
+		err = one.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 			rows, err := tx.Query(ctx, sql)
 			if err != nil {
 				return err
@@ -146,14 +148,11 @@ func TestNothingStays(t *testing.T) {
 			}
 			return rows.Err()
 		})
-		if err != nil {
-			said += err.Error()
-		}
-		return said
+		return said, err
 	}
 	a, b := w.a.Context(t), w.b.Context(t)
 	for _, left := range []struct{ leave, find string }{
-		{"declare left cursor with hold for select * from app.units", "fetch all from left"},
+		{"declare kept cursor with hold for select * from app.units", "fetch all from kept"},
 		{"select set_config('app.user_id', current_setting('app.user_id'), false)::text, set_config('app.user_seal', current_setting('app.user_seal'), false)", "select current_setting('app.user_id', true) || current_setting('app.user_seal', true) || app.current_user_id()"},
 		{"select set_config('search_path', 'bravo-landlord', false)", "select current_setting('search_path')"},
 		{"select set_config('role', 'rowhouse_user', false)", "select current_user::text || current_setting('role')"},
@@ -162,11 +161,17 @@ func TestNothingStays(t *testing.T) {
 		{"prepare mine as select name from app.units", "execute mine"},
 		{"select name from app.units", "select name from app.units"},
 	} {
-		run(b, left.leave)
-		said := run(a, left.find)
+		_, err := run(b, left.leave)
+		require.NoError(t, err, left.leave)
+		said, err := run(a, left.find)
+		if err != nil {
+			said += err.Error()
+		}
 		outcome{said: said}.keeps(t, append(secrets, "bravo-landlord", "rowhouse_user"), left.find)
 	}
-	require.Contains(t, run(a, "select app.current_user_id()::text"), w.a.UserID.String())
+	said, err := run(a, "select app.current_user_id()::text")
+	require.NoError(t, err)
+	require.Contains(t, said, w.a.UserID.String())
 	w.unharmed(t, "taking over a connection")
 }
 
