@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/db"
@@ -131,7 +133,16 @@ func TestNothingStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	secrets := w.secrets(t, w.b.UserID)
-	one := w.Open(t, db.Config{MaxConns: 1})
+	released := make(chan string, 1)
+	one := w.Open(t, db.Config{MaxConns: 1, Configure: func(c *pgxpool.Config) {
+		c.AfterRelease = func(conn *pgx.Conn) bool {
+			var state string
+			err := conn.QueryRow(context.Background(), `select concat_ws(' ', current_user, current_setting('role'), current_setting('app.user_id', true),
+				(select count(*) from pg_cursors where name <> ''), (select count(*) from pg_listening_channels()))`).Scan(&state)
+			released <- fmt.Sprint(state, err)
+			return true
+		}
+	}})
 	run := func(ctx context.Context, sql string) (said string, err error) {
 		err = one.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 			rows, err := tx.Query(ctx, sql)
@@ -148,6 +159,7 @@ func TestNothingStays(t *testing.T) {
 			}
 			return rows.Err()
 		})
+		require.Equal(t, "rowhouse_api none  0 0<nil>", <-released, sql)
 		return said, err
 	}
 	a, b := w.a.Context(t), w.b.Context(t)
