@@ -201,7 +201,7 @@ func TestJSONBombs(t *testing.T) {
 		"objects":       strings.Repeat(`{"a":`, almost/5),
 		"nested name":   `{"name":` + strings.Repeat("[", almost),
 		"closed arrays": strings.Repeat("[", almost/2) + strings.Repeat("]", almost/2),
-		"members":       `{"name":"a"` + distinctMembers(almost/12) + `}`,
+		"members":       `{"name":"a"` + distinctMembers(almost/13) + `}`,
 		"one member":    `{"name":"a"` + strings.Repeat(`,"a":1`, almost/6) + `}`,
 		"long number":   `{"name":"a","bedrooms":` + strings.Repeat("9", almost-20) + `}`,
 		"long exponent": `{"name":"a","areaM2":1e` + strings.Repeat("9", almost-20) + `}`,
@@ -213,7 +213,7 @@ func TestJSONBombs(t *testing.T) {
 			a := c.as(t).post("/units", body)
 			require.Equal(t, http.StatusBadRequest, a.status, a.text)
 			require.Less(t, len(a.text), 256<<10, "an answer is no amplifier")
-			require.Less(t, time.Since(start), 5*time.Second)
+			require.Less(t, time.Since(start), 20*time.Second) // a tenth of a second, on a machine with nothing else to do
 		})
 	}
 }
@@ -221,7 +221,7 @@ func TestJSONBombs(t *testing.T) {
 func distinctMembers(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(`,"`)
+		b.WriteString(`,"x`)
 		for v := i; ; v /= 26 {
 			b.WriteByte(byte('a' + v%26))
 			if v < 26 {

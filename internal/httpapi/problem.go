@@ -120,6 +120,10 @@ func (p *problem) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(p) // the caller may be gone
 }
 
+// maxFields bounds how many faults an answer lists, so that it stays smaller than
+// the request can be.
+const maxFields = 50
+
 // invalidRequest replaces huma's own errors. Those echo the value at fault,
 // which may be a secret.
 func invalidRequest(ctx context.Context, status int, details []error) *problem {
@@ -138,7 +142,7 @@ func invalidRequest(ctx context.Context, status int, details []error) *problem {
 		return newProblem(ctx, errors.Join(append([]error{errors.New("huma")}, details...)...))
 	}
 	e := errs.New(errs.Invalid, "invalid_request", "The request has errors; nothing was changed.")
-	for _, detail := range details {
+	for _, detail := range details[:min(len(details), maxFields)] {
 		if d, ok := detail.(huma.ErrorDetailer); ok {
 			e.Fields = append(e.Fields, blame(d.ErrorDetail()))
 		}
