@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -30,6 +31,9 @@ import (
 // pgbench logs in as rowhouse_api and sends the very statements. With
 // pipeline=off each takes a round trip, as an ordinary client does it; with
 // pipeline=on BEGIN to the page take one and COMMIT another, as ours do.
+//
+// It runs for the benchmark's time instead of b.N times: starting it and its
+// connections would drown a small b.N, from which the next one is guessed.
 //
 // It knows its callers by their number and finds id and seal in a table, which
 // costs it a look-up that our server does not need.
@@ -185,12 +189,21 @@ func (s statement) pgbench(prefix string, variables map[string]string) string {
 	})
 }
 
+// benchSeconds is -benchtime in whole seconds, or one where that is a count.
+func benchSeconds() int {
+	d, err := time.ParseDuration(flag.Lookup("test.benchtime").Value.String())
+	if err != nil {
+		return 1
+	}
+	return max(1, int(d.Seconds()))
+}
+
 var (
 	perSecond = regexp.MustCompile(`tps = ([0-9.]+) \(without`)
 	failures  = regexp.MustCompile(`number of failed transactions: (\d+)`)
 )
 
-// pgbench runs b.N transactions and returns how many went through in a second.
+// pgbench runs transactions and returns how many went through in a second.
 func (d books) pgbench(b *testing.B, program, script string, variables map[string]string, clients int) float64 {
 	b.Helper()
 	u, err := url.Parse(d.URL("rowhouse_api"))
@@ -198,7 +211,7 @@ func (d books) pgbench(b *testing.B, program, script string, variables map[strin
 	password, _ := u.User.Password()
 	args := []string{
 		"--no-vacuum", "--protocol=prepared", "--file=" + script, "--client=" + strconv.Itoa(clients), "--jobs=" + strconv.Itoa(min(clients, 2)),
-		"--transactions=" + strconv.Itoa(max(1, b.N/clients)),
+		"--time=" + strconv.Itoa(benchSeconds()),
 		"--host=" + u.Hostname(), "--port=" + u.Port(), "--username=" + u.User.Username(),
 	}
 	for name, value := range variables {
