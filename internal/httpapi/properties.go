@@ -198,7 +198,7 @@ func toProperty(p query.Property) property {
 				State: (*line)(p.State), PostalCode: (*line)(p.PostalCode), Country: p.Country,
 			},
 			Latitude: p.Latitude, Longitude: p.Longitude,
-			ExternalRef: (*line)(p.ExternalRef), Archived: p.ArchivedAt != nil,
+			ExternalRef: (*line)(p.ExternalRef), Archived: p.Archived,
 		},
 		ArchivedAt: p.ArchivedAt, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}

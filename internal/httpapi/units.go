@@ -205,7 +205,7 @@ func toUnit(u query.Unit) unit {
 				State: (*line)(u.State), PostalCode: (*line)(u.PostalCode), Country: u.Country,
 			},
 			Bedrooms: u.Bedrooms, Bathrooms: u.Bathrooms, AreaM2: u.AreaM2,
-			ExternalRef: (*line)(u.ExternalRef), Archived: u.ArchivedAt != nil,
+			ExternalRef: (*line)(u.ExternalRef), Archived: u.Archived,
 		},
 		ArchivedAt: u.ArchivedAt, Version: u.Version, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}

@@ -34,6 +34,7 @@ type Property struct {
 	Longitude   *float64
 	ExternalRef *string
 	ArchivedAt  *time.Time
+	Archived    bool
 	Version     int32
 	CreatedBy   uuid.UUID
 	CreatedAt   time.Time
@@ -66,6 +67,7 @@ type Unit struct {
 	AreaM2      *float64
 	ExternalRef *string
 	ArchivedAt  *time.Time
+	Archived    bool
 	Version     int32
 	CreatedBy   uuid.UUID
 	CreatedAt   time.Time

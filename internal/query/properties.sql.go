@@ -16,7 +16,7 @@ const propertiesCount = `-- name: PropertiesCount :one
 select count(*)
   from app.properties p
  where ($1::text is null or p.kind = $1)
-   and ($2::boolean is null or (p.archived_at is not null) = $2)
+   and ($2::boolean is null or p.archived = $2)
    and ($3::text = ''
         or strpos(lower(concat_ws(' ', p.name, p.address1, p.address2, p.city, p.postal_code, p.external_ref)),
                   lower($3)) > 0)
@@ -41,10 +41,10 @@ func (q *Queries) PropertiesCount(ctx context.Context, db DBTX, arg PropertiesCo
 }
 
 const propertiesPage = `-- name: PropertiesPage :many
-select p.owner_user_id, p.id, p.name, p.kind, p.address1, p.address2, p.city, p.state, p.postal_code, p.country, p.latitude, p.longitude, p.external_ref, p.archived_at, p.version, p.created_by, p.created_at, p.updated_at
+select p.owner_user_id, p.id, p.name, p.kind, p.address1, p.address2, p.city, p.state, p.postal_code, p.country, p.latitude, p.longitude, p.external_ref, p.archived_at, p.archived, p.version, p.created_by, p.created_at, p.updated_at
   from app.properties p
  where ($1::text is null or p.kind = $1)
-   and ($2::boolean is null or (p.archived_at is not null) = $2)
+   and ($2::boolean is null or p.archived = $2)
    and ($3::text = ''
         or strpos(lower(concat_ws(' ', p.name, p.address1, p.address2, p.city, p.postal_code, p.external_ref)),
                   lower($3)) > 0)
@@ -104,6 +104,7 @@ func (q *Queries) PropertiesPage(ctx context.Context, db DBTX, arg PropertiesPag
 			&i.Longitude,
 			&i.ExternalRef,
 			&i.ArchivedAt,
+			&i.Archived,
 			&i.Version,
 			&i.CreatedBy,
 			&i.CreatedAt,
@@ -120,7 +121,7 @@ func (q *Queries) PropertiesPage(ctx context.Context, db DBTX, arg PropertiesPag
 }
 
 const property = `-- name: Property :one
-select owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, version, created_by, created_at, updated_at from app.properties where id = $1
+select owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.properties where id = $1
 `
 
 func (q *Queries) Property(ctx context.Context, db DBTX, id uuid.UUID) (Property, error) {
@@ -141,6 +142,7 @@ func (q *Queries) Property(ctx context.Context, db DBTX, id uuid.UUID) (Property
 		&i.Longitude,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -154,7 +156,7 @@ insert into app.properties (name, kind, address1, address2, city, state, postal_
                             latitude, longitude, external_ref, archived_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8,
         $9, $10, $11, case when $12::boolean then now() end)
-returning owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, version, created_by, created_at, updated_at
+returning owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, archived, version, created_by, created_at, updated_at
 `
 
 type PropertyCreateParams struct {
@@ -203,6 +205,7 @@ func (q *Queries) PropertyCreate(ctx context.Context, db DBTX, arg PropertyCreat
 		&i.Longitude,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -223,7 +226,7 @@ func (q *Queries) PropertyDelete(ctx context.Context, db DBTX, id uuid.UUID) (bo
 }
 
 const propertyForUpdate = `-- name: PropertyForUpdate :one
-select owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, version, created_by, created_at, updated_at from app.properties where id = $1 for no key update
+select owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.properties where id = $1 for no key update
 `
 
 // PropertyForUpdate locks a property for the rest of the transaction.
@@ -245,6 +248,7 @@ func (q *Queries) PropertyForUpdate(ctx context.Context, db DBTX, id uuid.UUID) 
 		&i.Longitude,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -260,7 +264,7 @@ update app.properties
        latitude = $9, longitude = $10, external_ref = $11,
        archived_at = case when $12::boolean then coalesce(archived_at, now()) end
  where id = $13
-returning owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, version, created_by, created_at, updated_at
+returning owner_user_id, id, name, kind, address1, address2, city, state, postal_code, country, latitude, longitude, external_ref, archived_at, archived, version, created_by, created_at, updated_at
 `
 
 type PropertyUpdateParams struct {
@@ -313,6 +317,7 @@ func (q *Queries) PropertyUpdate(ctx context.Context, db DBTX, arg PropertyUpdat
 		&i.Longitude,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,

@@ -12,7 +12,7 @@ import (
 )
 
 const unit = `-- name: Unit :one
-select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, version, created_by, created_at, updated_at from app.units where id = $1
+select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.units where id = $1
 `
 
 func (q *Queries) Unit(ctx context.Context, db DBTX, id uuid.UUID) (Unit, error) {
@@ -36,6 +36,7 @@ func (q *Queries) Unit(ctx context.Context, db DBTX, id uuid.UUID) (Unit, error)
 		&i.AreaM2,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -49,7 +50,7 @@ insert into app.units (property_id, name, kind, status, address1, address2, city
                        bedrooms, bathrooms, area_m2, external_ref, archived_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, case when $15::boolean then now() end)
-returning owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, version, created_by, created_at, updated_at
+returning owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at
 `
 
 type UnitCreateParams struct {
@@ -107,6 +108,7 @@ func (q *Queries) UnitCreate(ctx context.Context, db DBTX, arg UnitCreateParams)
 		&i.AreaM2,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -127,7 +129,7 @@ func (q *Queries) UnitDelete(ctx context.Context, db DBTX, id uuid.UUID) (bool, 
 }
 
 const unitForUpdate = `-- name: UnitForUpdate :one
-select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, version, created_by, created_at, updated_at from app.units where id = $1 for no key update
+select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.units where id = $1 for no key update
 `
 
 // UnitForUpdate locks a unit for the rest of the transaction.
@@ -152,6 +154,7 @@ func (q *Queries) UnitForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (Uni
 		&i.AreaM2,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -167,7 +170,7 @@ update app.units
        bedrooms = $11, bathrooms = $12, area_m2 = $13, external_ref = $14,
        archived_at = case when $15::boolean then coalesce(archived_at, now()) end
  where id = $16
-returning owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, version, created_by, created_at, updated_at
+returning owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at
 `
 
 type UnitUpdateParams struct {
@@ -229,6 +232,7 @@ func (q *Queries) UnitUpdate(ctx context.Context, db DBTX, arg UnitUpdateParams)
 		&i.AreaM2,
 		&i.ExternalRef,
 		&i.ArchivedAt,
+		&i.Archived,
 		&i.Version,
 		&i.CreatedBy,
 		&i.CreatedAt,
@@ -244,7 +248,7 @@ select count(*)
  where ($1::text is null or u.status = $1)
    and ($2::text is null or u.kind = $2)
    and ($3::uuid is null or u.property_id = $3)
-   and ($4::boolean is null or (u.archived_at is not null) = $4)
+   and ($4::boolean is null or u.archived = $4)
    and ($5::text = ''
         or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
                   lower($5)) > 0)
@@ -277,12 +281,12 @@ func (q *Queries) UnitsCount(ctx context.Context, db DBTX, arg UnitsCountParams)
 }
 
 const unitsPage = `-- name: UnitsPage :many
-select u.owner_user_id, u.id, u.property_id, u.name, u.kind, u.status, u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref, u.archived_at, u.version, u.created_by, u.created_at, u.updated_at
+select u.owner_user_id, u.id, u.property_id, u.name, u.kind, u.status, u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref, u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
   from app.units u
  where ($1::text is null or u.status = $1)
    and ($2::text is null or u.kind = $2)
    and ($3::uuid is null or u.property_id = $3)
-   and ($4::boolean is null or (u.archived_at is not null) = $4)
+   and ($4::boolean is null or u.archived = $4)
    and ($5::text = ''
         or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
                   lower($5)) > 0)
@@ -349,6 +353,7 @@ func (q *Queries) UnitsPage(ctx context.Context, db DBTX, arg UnitsPageParams) (
 			&i.AreaM2,
 			&i.ExternalRef,
 			&i.ArchivedAt,
+			&i.Archived,
 			&i.Version,
 			&i.CreatedBy,
 			&i.CreatedAt,

@@ -19,7 +19,5 @@ create table app.idempotency_keys (
 -- For forgetting those past their day.
 create index idempotency_keys_created_idx on app.idempotency_keys (owner_user_id, created_at);
 
-alter table app.idempotency_keys alter column owner_user_id set statistics 0;
-
 alter table app.idempotency_keys enable row level security;
 alter table app.idempotency_keys force row level security;

@@ -8,7 +8,7 @@
 select count(*)
   from app.properties p
  where (sqlc.narg('kind')::text is null or p.kind = sqlc.narg('kind'))
-   and (sqlc.narg('archived')::boolean is null or (p.archived_at is not null) = sqlc.narg('archived'))
+   and (sqlc.narg('archived')::boolean is null or p.archived = sqlc.narg('archived'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', p.name, p.address1, p.address2, p.city, p.postal_code, p.external_ref)),
                   lower(@q)) > 0);
@@ -21,7 +21,7 @@ select count(*)
 select p.*
   from app.properties p
  where (sqlc.narg('kind')::text is null or p.kind = sqlc.narg('kind'))
-   and (sqlc.narg('archived')::boolean is null or (p.archived_at is not null) = sqlc.narg('archived'))
+   and (sqlc.narg('archived')::boolean is null or p.archived = sqlc.narg('archived'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', p.name, p.address1, p.address2, p.city, p.postal_code, p.external_ref)),
                   lower(@q)) > 0)

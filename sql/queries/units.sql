@@ -10,7 +10,7 @@ select count(*)
  where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
    and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
    and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
-   and (sqlc.narg('archived')::boolean is null or (u.archived_at is not null) = sqlc.narg('archived'))
+   and (sqlc.narg('archived')::boolean is null or u.archived = sqlc.narg('archived'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
                   lower(@q)) > 0);
@@ -25,7 +25,7 @@ select u.*
  where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
    and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
    and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
-   and (sqlc.narg('archived')::boolean is null or (u.archived_at is not null) = sqlc.narg('archived'))
+   and (sqlc.narg('archived')::boolean is null or u.archived = sqlc.narg('archived'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
                   lower(@q)) > 0)
