@@ -118,7 +118,7 @@ func (p plan) uses() string {
 // what a page holds.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	const landlords, properties, unitsInEach = 100, 250, 2
+	const landlords, properties, unitsInEach = 100, 400, 2
 	d := dbtest.New(t)
 	var heard listener
 	opened := d.Open(t, db.Config{MaxConns: 1, Configure: heard.listen})
