@@ -95,6 +95,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	cfg.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
 	}
+	// Asking an idle connection whether it lives would cost a round trip; see staleError.
+	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	if c.Pooler {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
@@ -135,8 +137,9 @@ func (db *DB) Ping(ctx context.Context) error {
 // and the cleaning of the connection: a transaction of one statement, or of one
 // batch, takes two round trips.
 //
-// fn may run up to three times, when the server has rolled it back for the sake
-// of another transaction (a deadlock or a serialization failure); it must have
+// fn may run up to three times: when the server has rolled it back for the sake of
+// another transaction (a deadlock or a serialization failure), and when the
+// connection turns out to be dead before the transaction has begun. It must have
 // no effect but through tx and on variables that it sets anew each time. Nothing
 // is run again when the outcome is unknown. fn must not keep tx or use it from
 // another goroutine, and must not wait for anything but the database: others are
@@ -166,7 +169,12 @@ func (db *DB) as(ctx context.Context, persona string, access Access, fn func(tx 
 		if err == nil {
 			return nil
 		}
-		if attempt == maxAttempts || !rolledBackForAnother(err) {
+		if _, dead := errors.AsType[*staleError](err); dead {
+			db.pool.Reset() // where one idle connection has died, others have too
+		} else if !rolledBackForAnother(err) {
+			return translate(err)
+		}
+		if attempt == maxAttempts {
 			return translate(err)
 		}
 		select {
@@ -201,7 +209,11 @@ func (db *DB) once(ctx context.Context, persona string, access Access, id auth.I
 		}
 	}()
 	if err := fn(tx); err != nil {
-		return lost(ctx, conn, err)
+		err = lost(ctx, conn, err)
+		if tx.open && !tx.begun && conn.Conn().IsClosed() && ctx.Err() == nil {
+			return &staleError{err}
+		}
+		return err
 	}
 	if err := tx.commit(ctx); err != nil {
 		return lost(ctx, conn, fmt.Errorf("commit: %w", err))
@@ -225,6 +237,12 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, away.Because(fmt.Errorf("acquire connection: %w", err))
 	}
 }
+
+// staleError says that a connection was dead when a transaction wanted to begin on
+// it: the server has restarted, or something between has forgotten it.
+type staleError struct{ error }
+
+func (e *staleError) Unwrap() error { return e.error }
 
 // lost marks err as the database's absence when the connection broke under it.
 func lost(ctx context.Context, conn *pgxpool.Conn, err error) error {

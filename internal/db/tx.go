@@ -16,7 +16,8 @@ type Tx struct {
 	conn     *pgx.Conn
 	access   Access
 	settings []any
-	open     bool
+	open     bool // BEGIN was sent
+	begun    bool // and answered
 }
 
 // Exec runs a statement.
@@ -89,6 +90,7 @@ func (tx *Tx) begin(ctx context.Context, first *pgx.Batch) (pgx.BatchResults, er
 			_ = br.Close() // reports the same error again
 			return nil, err
 		}
+		tx.begun = true
 	}
 	return br, nil
 }
