@@ -19,35 +19,38 @@ type grants struct {
 type table struct {
 	// owner is the column that says whose a row is; empty for tables that are no
 	// landlord's.
-	owner  string
+	owner string
+	// fixed are the columns that no caller writes.
+	fixed  string
 	grants map[string]grants
 }
 
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
-	"app.users": {owner: "id", grants: map[string]grants{
+	"app.users": {owner: "id", fixed: "id version created_at updated_at", grants: map[string]grants{
 		"rowhouse_user": {
 			reads: true, inserts: "email",
 			updates: "email full_name company_name phone locale time_zone currency",
 		},
 	}},
-	"app.properties": {owner: "owner_user_id", grants: map[string]grants{
+	"app.properties": {owner: "owner_user_id", fixed: ownedColumns, grants: map[string]grants{
 		"rowhouse_landlord": {reads: true, inserts: propertyColumns, updates: propertyColumns},
 		"rowhouse_remover":  {reads: true, deletes: true},
 	}},
-	"app.units": {owner: "owner_user_id", grants: map[string]grants{
+	"app.units": {owner: "owner_user_id", fixed: ownedColumns, grants: map[string]grants{
 		"rowhouse_landlord": {reads: true, inserts: unitColumns, updates: unitColumns},
 		"rowhouse_remover":  {reads: true, deletes: true},
 	}},
-	"app.idempotency_keys": {owner: "owner_user_id", grants: map[string]grants{
+	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
 		"rowhouse_landlord": {reads: true, inserts: "key operation request_hash", updates: "answer"},
 		"rowhouse_remover":  {reads: true, deletes: true},
 	}},
-	"app_private.seal_keys":        {},
-	"app_private.goose_db_version": {},
+	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
+	"app_private.goose_db_version": {fixed: "id version_id is_applied tstamp"},
 }
 
 const (
+	ownedColumns    = "owner_user_id id version created_by created_at updated_at"
 	propertyColumns = "name kind address1 address2 city state postal_code country latitude longitude external_ref archived_at"
 	unitColumns     = "property_id name kind status address1 address2 city state postal_code country bedrooms bathrooms area_m2 external_ref archived_at"
 )
