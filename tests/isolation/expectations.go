@@ -33,11 +33,11 @@ var tables = map[string]table{
 			updates: "email full_name company_name phone locale time_zone currency",
 		},
 	}},
-	"app.properties": {owner: "owner_user_id", fixed: ownedColumns, grants: map[string]grants{
+	"app.properties": {owner: "owner_user_id", fixed: placeColumns, grants: map[string]grants{
 		"rowhouse_landlord": {reads: true, inserts: propertyColumns, updates: propertyColumns},
 		"rowhouse_remover":  {reads: true, deletes: true},
 	}},
-	"app.units": {owner: "owner_user_id", fixed: ownedColumns, grants: map[string]grants{
+	"app.units": {owner: "owner_user_id", fixed: placeColumns, grants: map[string]grants{
 		"rowhouse_landlord": {reads: true, inserts: unitColumns, updates: unitColumns},
 		"rowhouse_remover":  {reads: true, deletes: true},
 	}},
@@ -51,14 +51,10 @@ var tables = map[string]table{
 
 const (
 	ownedColumns    = "owner_user_id id version created_by created_at updated_at"
+	placeColumns    = ownedColumns + " archived" // archived follows from archived_at
 	propertyColumns = "name kind address1 address2 city state postal_code country latitude longitude external_ref archived_at"
 	unitColumns     = "property_id name kind status address1 address2 city state postal_code country bedrooms bathrooms area_m2 external_ref archived_at"
 )
-
-// estimated are the columns of all tables of whose values the planner may keep
-// statistics, which tell everybody about everybody's: ids, which are random, and
-// what takes few values that are the same for all. Lists need those estimates.
-var estimated = []string{"id", "kind", "status", "archived_at"}
 
 // sequences are all sequences of the two schemas. None counts landlords' rows: a
 // serial id would tell how many there are.

@@ -71,7 +71,7 @@ func attackLayer(t *testing.T, w *world, c *caller, name string, secrets []strin
 	g := tables[name].grants[c.effective()]
 	granted, changeable := words(g.inserts), words(g.updates)
 	if !writing {
-		granted, changeable = w.columns(t, name), w.columns(t, name)
+		granted, changeable = w.stored(t, name), w.stored(t, name)
 		for _, pattern := range reads {
 			sql := w.about(t, pattern, name)
 			c.run(t, sql).keeps(t, secrets, c.name+": "+sql)
@@ -143,7 +143,7 @@ func TestDropOwned(t *testing.T) {
 					sql := w.about(t, pattern, name)
 					c.run(t, sql).keeps(t, secrets, sql)
 				}
-				for _, attack := range w.writes(t, name, w.columns(t, name), w.columns(t, name)) {
+				for _, attack := range w.writes(t, name, w.stored(t, name), w.stored(t, name)) {
 					o := c.run(t, attack.sql)
 					w.unharmed(t, attack.sql+"\n"+o.said)
 				}

@@ -121,6 +121,13 @@ func (w *world) columns(t testing.TB, name string) []string {
 		"select attname from pg_attribute where attrelid = '%s'::regclass and attnum > 0 and not attisdropped order by attnum", name))
 }
 
+// stored are the columns of a table that are not computed from others.
+func (w *world) stored(t testing.TB, name string) []string {
+	t.Helper()
+	computed := w.known(t, fmt.Sprintf("select attname from pg_attribute where attrelid = '%s'::regclass and attgenerated <> ''", name))
+	return slices.DeleteFunc(slices.Clone(w.columns(t, name)), func(column string) bool { return slices.Contains(computed, column) })
+}
+
 // primaryKey are the columns of a table's primary key, in order.
 func (w *world) primaryKey(t testing.TB, name string) []string {
 	t.Helper()

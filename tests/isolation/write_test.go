@@ -22,7 +22,7 @@ type attack struct {
 // written is C's, so that nothing of B's is in the attack but its keys.
 func (w *world) writes(t testing.TB, name string, granted, changeable []string) []attack {
 	t.Helper()
-	columns, owner, key := w.columns(t, name), tables[name].owner, w.key(t, name)
+	columns, owner, key := w.stored(t, name), tables[name].owner, w.key(t, name)
 	b, conflict := quote(w.b.UserID.String()), strings.Join(w.primaryKey(t, name), ", ")
 	bKey := w.literal(t, name, key, w.b.UserID)
 	about := func(format string, args ...any) string {
@@ -65,7 +65,7 @@ func (w *world) writes(t testing.TB, name string, granted, changeable []string) 
 		)
 	}
 	add(denied,
-		about("insert into T select * from T where OWNER = B"),
+		about("insert into T (%[1]s) select %[1]s from T where OWNER = B", strings.Join(columns, ", ")),
 		about("insert into T (OWNER) select B from T"),
 		about("merge into T x using (values (1)) s on x.OWNER = B when not matched then insert %s", row(columns, asB)),
 		about("merge into T x using (values (1)) s on x.OWNER = B when matched then delete"),
