@@ -104,6 +104,16 @@ select step, required, remedy
        and exists (select from granted g where g.member = m.member and g.role = m.role)
 
     union all
+    -- and so is inheriting its rights, which NOINHERIT on the role no longer takes back
+    select 32, true, format('grant %I to %I with inherit false', m.role, m.member)
+      from memberships m
+     where current_setting('server_version_num')::int >= 160000
+       and m.member in ('rowhouse_api', 'rowhouse_worker')
+       and to_regrole(m.role) is not null and to_regrole(m.member) is not null
+       and exists (select from granted g where g.member = m.member and g.role = m.role)
+       and pg_has_role(to_regrole(m.member), to_regrole(m.role), 'USAGE')
+
+    union all
     -- what a login may become is the reach of injected SQL
     select 40, true, format('revoke %I from %I', g.role, g.member)
       from granted g

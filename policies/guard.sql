@@ -36,6 +36,14 @@ select reason, remedy
                           or has_table_privilege(me.oid, o.oid, 'delete, truncate, references, trigger')
      where not me.rolsuper and o.relowner <> me.oid
     union all
+    -- revoking from the login itself does not take away what it inherits
+    select 5, format('the login %s inherits the rights of %s', me.rolname, r.rolname),
+           case when current_setting('server_version_num')::int >= 160000
+                then format('grant %I to %I with inherit false;', r.rolname, me.rolname)
+                else format('alter role %I noinherit;', me.rolname) end
+      from me join pg_roles r on pg_has_role(me.oid, r.oid, 'USAGE')
+     where not me.rolsuper and r.rolname in (select name from personas)
+    union all
     select 6, format('the role %s may not be a superuser or bypass row security', r.rolname),
            format('alter role %I nosuperuser nobypassrls;', r.rolname)
       from pg_roles r

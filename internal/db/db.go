@@ -90,8 +90,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		cfg.MaxConns = c.MaxConns
 	}
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
-	// A request that goes away cancels its statement on the server as well. By
-	// default pgx would cut the connection and leave the statement running.
+	// A request that goes away cancels its statement and leaves the connection to
+	// the next. By default pgx would give the connection up.
 	cfg.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
 	}
@@ -216,7 +216,11 @@ func (db *DB) once(ctx context.Context, persona string, access Access, id auth.I
 		return err
 	}
 	if err := tx.commit(ctx); err != nil {
-		return lost(ctx, conn, fmt.Errorf("commit: %w", err))
+		err = fmt.Errorf("commit: %w", err)
+		if access == ReadWrite && conn.Conn().IsClosed() {
+			return unknown.Because(err)
+		}
+		return lost(ctx, conn, err)
 	}
 	committed = true
 	return nil

@@ -17,6 +17,10 @@ var (
 		Kind: errs.Unavailable, Code: "database_unavailable", RetryAfter: 5 * time.Second,
 		Message: "The database can't be reached. Nothing was changed; try again shortly.",
 	}
+	unknown = &errs.Error{
+		Kind: errs.Unavailable, Code: "database_unavailable", RetryAfter: 5 * time.Second,
+		Message: "The database went away while it was saving. Look whether the change is there; a create can be repeated with the same Idempotency-Key.",
+	}
 	busy = &errs.Error{
 		Kind: errs.Unavailable, Code: "busy", RetryAfter: time.Second,
 		Message: "Too much is going on at the moment. Nothing was changed; try again shortly.",

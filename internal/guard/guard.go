@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
@@ -53,6 +54,10 @@ func Check(ctx context.Context, url string) (warnings []string, err error) {
 	}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // a pooler may stand between, and it is one query
 	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (strings.HasPrefix(pg.Code, "28") || pg.Code == "3D000") {
+		// wrong user, password or database: waiting would not help
+		return nil, &Refusal{[]Reason{{"Postgres refuses DATABASE_URL: " + pg.Message, "-- mend DATABASE_URL, or run: rowhouse migrate"}}}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

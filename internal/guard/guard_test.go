@@ -89,6 +89,13 @@ func TestCheckSeal(t *testing.T) {
 	require.True(t, guard.IsRefusal(guard.CheckSeal(t.Context(), stranger)))
 }
 
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	_, err := guard.Check(t.Context(), strings.Replace(d.URL("rowhouse_api"), "rowhouse_api:api", "rowhouse_api:wrong", 1))
+	require.True(t, guard.IsRefusal(err), "%v", err)
+}
+
 // TestAway: silence is no refusal, or a server would not start before its
 // database.
 func TestAway(t *testing.T) {

@@ -210,7 +210,9 @@ func TestClusterMends(t *testing.T) {
 	}
 	require.Zero(t, lacks())
 	for _, harm := range []string{
-		"alter role rowhouse_api inherit", "alter role rowhouse_api superuser", "alter role rowhouse_landlord bypassrls",
+		"alter role rowhouse_api inherit", `do $$ begin if current_setting('server_version_num')::int >= 160000 then
+			execute 'grant rowhouse_landlord to rowhouse_api with inherit true'; else alter role rowhouse_api inherit; end if; end $$`,
+		"alter role rowhouse_api superuser", "alter role rowhouse_landlord bypassrls",
 		"alter role rowhouse_owner login", "grant rowhouse_owner to rowhouse_api", "grant service_role to rowhouse_api",
 		"revoke rowhouse_landlord from rowhouse_api", "alter role rowhouse_api reset statement_timeout",
 		"alter role rowhouse_api set row_security = off", "grant temporary on database test_1 to public",

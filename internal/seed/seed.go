@@ -28,7 +28,8 @@ type Size struct {
 
 // Run signs up the landlords that do not exist yet, through the identity
 // provider as they would themselves, and fills their books as them. Landlords
-// who exist are left as they are. It returns the addresses to sign in with.
+// whose books are not empty, or whose password was changed, are left as they are.
+// It returns the addresses to sign in with.
 //
 // The provider must confirm sign-ups at once.
 func Run(ctx context.Context, d *db.DB, supabaseURL, anonKey string, size Size) ([]string, error) {
@@ -40,11 +41,11 @@ func Run(ctx context.Context, d *db.DB, supabaseURL, anonKey string, size Size) 
 	for n := range size.Landlords {
 		address := fmt.Sprintf("landlord-%s@example.com", name(n))
 		addresses = append(addresses, address)
-		id, fresh, err := signUp(client, address)
+		id, err := signIn(client, address)
 		if err != nil {
 			return nil, fmt.Errorf("seed %s: %w", address, err)
 		}
-		if !fresh {
+		if id == uuid.Nil {
 			continue
 		}
 		if err := fill(auth.With(ctx, auth.Identity{UserID: id}), d, address, size); err != nil {
@@ -63,17 +64,26 @@ func name(n int) string {
 	return fmt.Sprintf("%s%d", letter, n/26)
 }
 
-func signUp(client *supabase.Client, address string) (id uuid.UUID, fresh bool, err error) {
-	answer, err := client.Auth.Signup(types.SignupRequest{Email: address, Password: Password})
+// signIn signs a landlord up, or in. It returns uuid.Nil for one who exists with
+// another password.
+func signIn(client *supabase.Client, address string) (uuid.UUID, error) {
+	up, err := client.Auth.Signup(types.SignupRequest{Email: address, Password: Password})
 	switch {
-	case err != nil && strings.Contains(err.Error(), "user_already_exists"):
-		return uuid.Nil, false, nil
-	case err != nil:
-		return uuid.Nil, false, fmt.Errorf("sign up: %w", err)
-	case answer.AccessToken == "":
-		return uuid.Nil, false, errors.New("sign up: the identity provider asks for a confirmation first; switch that off to seed")
+	case err == nil && up.AccessToken == "":
+		return uuid.Nil, errors.New("sign up: the identity provider asks for a confirmation first; switch that off to seed")
+	case err == nil:
+		return up.Session.User.ID, nil
+	case !strings.Contains(err.Error(), "user_already_exists"):
+		return uuid.Nil, fmt.Errorf("sign up: %w", err)
 	}
-	return answer.Session.User.ID, true, nil
+	in, err := client.Auth.SignInWithEmailPassword(address, Password)
+	switch {
+	case err == nil:
+		return in.User.ID, nil
+	case strings.Contains(err.Error(), "invalid_credentials"):
+		return uuid.Nil, nil
+	}
+	return uuid.Nil, fmt.Errorf("sign in: %w", err)
 }
 
 func fill(ctx context.Context, d *db.DB, address string, size Size) error {
@@ -84,6 +94,10 @@ func fill(ctx context.Context, d *db.DB, address string, size Size) error {
 		return fmt.Errorf("profile: %w", err)
 	}
 	if err := d.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		_, there, err := q.PropertiesPageWithCount(ctx, tx, query.PropertiesPageParams{})
+		if err != nil || there > 0 {
+			return err
+		}
 		if err := q.SeedProperties(ctx, tx, size.Properties); err != nil {
 			return err
 		}

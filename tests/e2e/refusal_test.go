@@ -49,6 +49,12 @@ func TestRefusals(t *testing.T) {
 			says: []string{"mallory may become pg_read_all_data", "revoke pg_read_all_data from mallory"},
 		},
 		{
+			name: "inherited rights", sql: `alter role rowhouse_api inherit;
+				do $$ begin if current_setting('server_version_num')::int >= 160000
+				then execute 'grant rowhouse_landlord to rowhouse_api with inherit true'; end if; end $$`,
+			says: []string{"rowhouse_api inherits the rights of rowhouse_landlord"},
+		},
+		{
 			name: "direct grant", sql: "grant select on app.units to rowhouse_api",
 			says: []string{"rowhouse_api itself has rights on app.units", "revoke all on app.units from rowhouse_api, public"},
 		},
