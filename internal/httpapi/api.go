@@ -104,18 +104,10 @@ func (a *API) routes(api huma.API) {
 	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
 
 	list(api, "/units", "listUnits", "List your units", a.listUnits)
-	create(api, "/units", "createUnit", "Add a unit", a.createUnit)
-	get(api, "/units/{id}", "getUnit", "Show a unit", a.getUnit)
-	change(api, http.MethodPut, "/units/{id}", "replaceUnit", "Replace a unit's data", a.replaceUnit)
-	change(api, http.MethodPatch, "/units/{id}", "updateUnit", "Change some of a unit's data", a.patchUnit)
-	remove(api, "/units/{id}", "deleteUnit", "Delete a unit", a.deleteUnit)
+	keep(api, a.db, unitsResource)
 
 	list(api, "/properties", "listProperties", "List your properties", a.listProperties)
-	create(api, "/properties", "createProperty", "Add a property", a.createProperty)
-	get(api, "/properties/{id}", "getProperty", "Show a property", a.getProperty)
-	change(api, http.MethodPut, "/properties/{id}", "replaceProperty", "Replace a property's data", a.replaceProperty)
-	change(api, http.MethodPatch, "/properties/{id}", "updateProperty", "Change some of a property's data", a.patchProperty)
-	remove(api, "/properties/{id}", "deleteProperty", "Delete a property", a.deleteProperty)
+	keep(api, a.db, propertiesResource)
 }
 
 // What every operation may answer, whatever it does.

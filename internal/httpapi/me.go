@@ -62,18 +62,13 @@ type profile struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-type profileOutput struct {
-	ETag string `header:"ETag" doc:"Its version, for If-Match"`
-	Body profile
-}
-
-func (a *API) getMe(ctx context.Context, _ *struct{}) (*profileOutput, error) {
+func (a *API) getMe(ctx context.Context, _ *struct{}) (*shown[profile], error) {
 	var row query.User
 	err := a.db.AsUser(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
 		row, err = query.New().UserSelf(ctx, tx)
 		return err
 	})
-	return &profileOutput{ETag: etag(row.Version), Body: toProfile(row)}, err
+	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row)}, err
 }
 
 type patchMeInput struct {
@@ -81,7 +76,7 @@ type patchMeInput struct {
 	Body patch[ProfileData]
 }
 
-func (a *API) patchMe(ctx context.Context, in *patchMeInput) (*profileOutput, error) {
+func (a *API) patchMe(ctx context.Context, in *patchMeInput) (*shown[profile], error) {
 	var row query.User
 	err := a.db.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		current, err := query.New().UserForUpdate(ctx, tx)
@@ -101,7 +96,7 @@ func (a *API) patchMe(ctx context.Context, in *patchMeInput) (*profileOutput, er
 		})
 		return err
 	})
-	return &profileOutput{ETag: etag(row.Version), Body: toProfile(row)}, err
+	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row)}, err
 }
 
 func toProfile(u query.User) profile {

@@ -32,16 +32,6 @@ type property struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
-// PropertyPath names a property in a path.
-type PropertyPath struct {
-	ID uuid.UUID `path:"id" format:"uuid" doc:"The property's id"`
-}
-
-type propertyOutput struct {
-	ETag string `header:"ETag" doc:"Its version, for If-Match"`
-	Body property
-}
-
 type listPropertiesInput struct {
 	ListParams
 	Sort     string `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
@@ -83,99 +73,27 @@ func (a *API) listProperties(ctx context.Context, in *listPropertiesInput) (*lis
 	return out, nil
 }
 
-type createPropertyInput struct {
-	Idempotent
-	Body PropertyData
-}
-
-func (a *API) createProperty(ctx context.Context, in *createPropertyInput) (out *created[property], err error) {
-	err = a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
-		out, err = once(ctx, tx, in.IdempotencyKey, "createProperty", in.Body, func() (*created[property], error) {
-			row, err := query.New().PropertyCreate(ctx, tx, in.Body.params())
-			return &created[property]{
-				Location: "/api/v1/properties/" + row.ID.String(), ETag: etag(row.Version), Body: toProperty(row),
-			}, err
-		})
-		return err
-	})
-	return out, propertyConflict(err)
-}
-
-func (a *API) getProperty(ctx context.Context, in *PropertyPath) (*propertyOutput, error) {
-	var row query.Property
-	err := a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		row, err = query.New().Property(ctx, tx, in.ID)
-		return err
-	})
-	return &propertyOutput{ETag: etag(row.Version), Body: toProperty(row)}, err
-}
-
-type replacePropertyInput struct {
-	PropertyPath
-	IfMatch
-	Body PropertyData
-}
-
-func (a *API) replaceProperty(ctx context.Context, in *replacePropertyInput) (*propertyOutput, error) {
-	return a.changeProperty(ctx, in.ID, in.IfMatch, func(PropertyData) (PropertyData, error) { return in.Body, nil })
-}
-
-type patchPropertyInput struct {
-	PropertyPath
-	IfMatch
-	Body patch[PropertyData]
-}
-
-func (a *API) patchProperty(ctx context.Context, in *patchPropertyInput) (*propertyOutput, error) {
-	return a.changeProperty(ctx, in.ID, in.IfMatch, in.Body.apply)
-}
-
-// changeProperty locks the property, checks the caller's version and writes what change
-// makes of it.
-func (a *API) changeProperty(ctx context.Context, id uuid.UUID, h IfMatch, change func(PropertyData) (PropertyData, error)) (*propertyOutput, error) {
-	var row query.Property
-	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		current, err := query.New().PropertyForUpdate(ctx, tx, id)
-		if err != nil {
-			return forbidMissing(err)
-		}
-		if err := h.check(current.Version); err != nil {
-			return err
-		}
-		data, err := change(toProperty(current).PropertyData)
-		if err != nil {
-			return err
-		}
-		p := data.params()
-		row, err = query.New().PropertyUpdate(ctx, tx, query.PropertyUpdateParams{
+var propertiesResource = resource[query.Property, PropertyData, property]{
+	path: "/properties", name: "Property", noun: "a property",
+	read: query.New().Property, lock: query.New().PropertyForUpdate,
+	create: func(ctx context.Context, tx query.DBTX, d PropertyData) (query.Property, error) {
+		return query.New().PropertyCreate(ctx, tx, d.params())
+	},
+	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d PropertyData) (query.Property, error) {
+		p := d.params()
+		return query.New().PropertyUpdate(ctx, tx, query.PropertyUpdateParams{
 			ID: id, Name: p.Name, Kind: p.Kind,
 			Address1: p.Address1, Address2: p.Address2, City: p.City, State: p.State,
 			PostalCode: p.PostalCode, Country: p.Country, Latitude: p.Latitude, Longitude: p.Longitude,
 			ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
-		return forbidMissing(err)
-	})
-	return &propertyOutput{ETag: etag(row.Version), Body: toProperty(row)}, propertyConflict(err)
-}
-
-type deletePropertyInput struct {
-	PropertyPath
-	IfMatch
-}
-
-func (a *API) deleteProperty(ctx context.Context, in *deletePropertyInput) (*struct{}, error) {
-	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		current, err := query.New().PropertyForUpdate(ctx, tx, in.ID)
-		if err != nil {
-			return forbidMissing(err)
-		}
-		if err := in.check(current.Version); err != nil {
-			return err
-		}
-		deleted, err := query.New().PropertyDelete(ctx, tx, in.ID)
-		return deletion(deleted, err)
-	})
-	return nil, err
+	},
+	remove: query.New().PropertyDelete,
+	show:   toProperty, data: propertyData,
+	version: func(r query.Property) (uuid.UUID, int32) { return r.ID, r.Version },
+	refused: func(err error) error {
+		return nameTaken(err, "properties_name_key", "Another property of yours has this name.")
+	},
 }
 
 func (d PropertyData) params() query.PropertyCreateParams {
@@ -190,21 +108,19 @@ func (d PropertyData) params() query.PropertyCreateParams {
 
 func toProperty(p query.Property) property {
 	return property{
-		ID: p.ID,
-		PropertyData: PropertyData{
-			Name: line(p.Name), Kind: p.Kind,
-			Address: Address{
-				Address1: (*line)(p.Address1), Address2: (*line)(p.Address2), City: (*line)(p.City),
-				State: (*line)(p.State), PostalCode: (*line)(p.PostalCode), Country: p.Country,
-			},
-			Latitude: p.Latitude, Longitude: p.Longitude,
-			ExternalRef: (*line)(p.ExternalRef), Archived: p.Archived,
-		},
+		ID: p.ID, PropertyData: propertyData(p),
 		ArchivedAt: p.ArchivedAt, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 	}
 }
 
-// propertyConflict names the field when a property's name is taken.
-func propertyConflict(err error) error {
-	return nameTaken(err, "properties_name_key", "Another property of yours has this name.")
+func propertyData(p query.Property) PropertyData {
+	return PropertyData{
+		Name: line(p.Name), Kind: p.Kind,
+		Address: Address{
+			Address1: (*line)(p.Address1), Address2: (*line)(p.Address2), City: (*line)(p.City),
+			State: (*line)(p.State), PostalCode: (*line)(p.PostalCode), Country: p.Country,
+		},
+		Latitude: p.Latitude, Longitude: p.Longitude,
+		ExternalRef: (*line)(p.ExternalRef), Archived: p.Archived,
+	}
 }

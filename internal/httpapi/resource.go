@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
-	"reflect"
-	"strings"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -11,75 +11,151 @@ import (
 
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/query"
 )
 
-// line is text on one line: any script, no control characters, not blank.
-type line string
+// resource is a kind of row that landlords keep: what the operations that are
+// alike for all kinds need to know of one. R is the row as the database has it,
+// D what a landlord says of it, V how the API shows it.
+type resource[R, D, V any] struct {
+	path string // under the API's prefix
+	name string // in operation ids: createUnit
+	noun string // in summaries: Add a unit
 
-// TransformSchema adds what the type demands to what a field's tags do.
-func (line) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Pattern = `^[^\p{Cc}]*[^\p{Cc}\p{Z}][^\p{Cc}]*$`
-	s.PatternDescription = "one line of text that is not blank"
-	return s
+	read   func(context.Context, query.DBTX, uuid.UUID) (R, error)
+	lock   func(context.Context, query.DBTX, uuid.UUID) (R, error) // for the rest of the transaction
+	create func(context.Context, query.DBTX, D) (R, error)
+	update func(context.Context, query.DBTX, uuid.UUID, D) (R, error)
+	remove func(context.Context, query.DBTX, uuid.UUID) (bool, error)
+
+	show    func(R) V
+	data    func(R) D
+	version func(R) (uuid.UUID, int32)
+	// refused words the refusals that only this kind has; it returns others as
+	// they are
+	refused func(error) error
 }
 
-// trimmed is for what has to be told apart: spaces around a name are slips.
-func (l line) trimmed() string { return strings.TrimSpace(string(l)) }
-
-// Address is where something stands. Every part may be missing. Like the other
-// types that are embedded in a request or an answer it is exported, or neither
-// huma nor the encoder would see its fields.
-type Address struct {
-	Address1   *line   `json:"address1,omitempty" nullable:"true" maxLength:"200" example:"12 Canal Street"`
-	Address2   *line   `json:"address2,omitempty" nullable:"true" maxLength:"200" example:"Rear building"`
-	City       *line   `json:"city,omitempty" nullable:"true" maxLength:"100" example:"Utrecht"`
-	State      *line   `json:"state,omitempty" nullable:"true" maxLength:"100" example:"UT"`
-	PostalCode *line   `json:"postalCode,omitempty" nullable:"true" maxLength:"20" example:"3511 AB"`
-	Country    *string `json:"country,omitempty" nullable:"true" pattern:"^[A-Z]{2}$" patternDescription:"two letters of ISO 3166-1" example:"NL"`
+// Path names a row in a path.
+type Path struct {
+	ID uuid.UUID `path:"id" format:"uuid" doc:"Its id"`
 }
 
-// given is a filter that was sent, or nil.
-func given[T comparable](value T) *T {
-	var none T
-	if value == none {
-		return nil
+// shown is the answer that shows one row.
+type shown[V any] struct {
+	ETag string `header:"ETag" doc:"Its version, for If-Match"`
+	Body V
+}
+
+type createInput[D any] struct {
+	Idempotent
+	Body D
+}
+
+type replaceInput[D any] struct {
+	Path
+	IfMatch
+	Body D
+}
+
+type patchInput[D any] struct {
+	Path
+	IfMatch
+	Body patch[D]
+}
+
+type removeInput struct {
+	Path
+	IfMatch
+}
+
+// keep registers the operations on single rows of a kind.
+func keep[R, D, V any](api huma.API, d *db.DB, r resource[R, D, V]) {
+	h := rows[R, D, V]{r, d}
+	create(api, r.path, "create"+r.name, "Add "+r.noun, h.create)
+	get(api, r.path+"/{id}", "get"+r.name, "Show "+r.noun, h.get)
+	change(api, http.MethodPut, r.path+"/{id}", "replace"+r.name, "Replace "+r.noun+"'s data", h.replace)
+	change(api, http.MethodPatch, r.path+"/{id}", "update"+r.name, "Change some of "+r.noun+"'s data", h.patch)
+	remove(api, r.path+"/{id}", "delete"+r.name, "Delete "+r.noun, h.remove)
+}
+
+// rows are the handlers of a resource.
+type rows[R, D, V any] struct {
+	resource[R, D, V]
+	db *db.DB
+}
+
+func (h rows[R, D, V]) create(ctx context.Context, in *createInput[D]) (out *created[V], err error) {
+	err = h.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
+		out, err = once(ctx, tx, in.IdempotencyKey, "create"+h.name, in.Body, func() (*created[V], error) {
+			row, err := h.resource.create(ctx, tx, in.Body)
+			id, version := h.version(row)
+			return &created[V]{Location: prefix + h.path + "/" + id.String(), ETag: etag(version), Body: h.show(row)}, err
+		})
+		return err
+	})
+	return out, h.refused(err)
+}
+
+func (h rows[R, D, V]) get(ctx context.Context, in *Path) (*shown[V], error) {
+	var row R
+	err := h.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+		row, err = h.read(ctx, tx, in.ID)
+		return err
+	})
+	return h.shown(row), err
+}
+
+func (h rows[R, D, V]) replace(ctx context.Context, in *replaceInput[D]) (*shown[V], error) {
+	return h.change(ctx, in.ID, in.IfMatch, func(D) (D, error) { return in.Body, nil })
+}
+
+func (h rows[R, D, V]) patch(ctx context.Context, in *patchInput[D]) (*shown[V], error) {
+	return h.change(ctx, in.ID, in.IfMatch, in.Body.apply)
+}
+
+// change locks the row, checks the caller's version and writes what to makes of
+// its data.
+func (h rows[R, D, V]) change(ctx context.Context, id uuid.UUID, m IfMatch, to func(D) (D, error)) (*shown[V], error) {
+	var row R
+	err := h.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		current, err := h.locked(ctx, tx, id, m)
+		if err != nil {
+			return err
+		}
+		data, err := to(h.data(current))
+		if err != nil {
+			return err
+		}
+		row, err = h.update(ctx, tx, id, data)
+		return forbidMissing(err)
+	})
+	return h.shown(row), h.refused(err)
+}
+
+func (h rows[R, D, V]) remove(ctx context.Context, in *removeInput) (*struct{}, error) {
+	err := h.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		if _, err := h.locked(ctx, tx, in.ID, in.IfMatch); err != nil {
+			return err
+		}
+		removed, err := h.resource.remove(ctx, tx, in.ID)
+		return removal(removed, err)
+	})
+	return nil, h.refused(err)
+}
+
+func (h rows[R, D, V]) locked(ctx context.Context, tx *db.Tx, id uuid.UUID, m IfMatch) (R, error) {
+	row, err := h.lock(ctx, tx, id)
+	if err != nil {
+		return row, forbidMissing(err)
 	}
-	return &value
+	_, version := h.version(row)
+	return row, m.check(version)
 }
 
-// optionalID is an id in the query that may be absent, which is not the same as
-// the id of zeros. It implements huma.ParamWrapper and huma.ParamReactor.
-type optionalID struct {
-	ID   uuid.UUID
-	sent bool
-}
-
-// Schema is that of an id.
-func (optionalID) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString, Format: "uuid"}
-	s.PrecomputeMessages()
-	return s
-}
-
-// Receiver is where huma writes the id to.
-func (o *optionalID) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
-
-// OnParamSet tells whether the id was there.
-func (o *optionalID) OnParamSet(sent bool, _ any) { o.sent = sent }
-
-func (o *optionalID) given() *uuid.UUID {
-	if !o.sent {
-		return nil
-	}
-	return &o.ID
-}
-
-func archivedFilter(value string) *bool {
-	if value == "all" {
-		return nil
-	}
-	archived := value == "true"
-	return &archived
+func (h rows[R, D, V]) shown(row R) *shown[V] {
+	_, version := h.version(row)
+	return &shown[V]{ETag: etag(version), Body: h.show(row)}
 }
 
 // forbidMissing answers a change of a row that is not there as one of a row that
@@ -103,8 +179,8 @@ func nameTaken(err error, constraint, message string) error {
 // referrers says in words what a table's rows are to a landlord.
 var referrers = map[string]string{"units": "units"}
 
-// deletion words the answer of a delete function.
-func deletion(deleted bool, err error) error {
+// removal words the answer of a delete function.
+func removal(removed bool, err error) error {
 	if _, table, ok := db.Constraint(err); ok {
 		what, known := referrers[table]
 		if !known {
@@ -113,7 +189,7 @@ func deletion(deleted bool, err error) error {
 		return errs.New(errs.Conflict, "in_use",
 			"There are still %s that refer to this. Move or delete them first, or archive this instead.", what).Because(err)
 	}
-	if err == nil && !deleted {
+	if err == nil && !removed {
 		return db.Forbidden()
 	}
 	return err

@@ -35,16 +35,6 @@ type unit struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
-// UnitPath names a unit in a path.
-type UnitPath struct {
-	ID uuid.UUID `path:"id" format:"uuid" doc:"The unit's id"`
-}
-
-type unitOutput struct {
-	ETag string `header:"ETag" doc:"Its version, for If-Match"`
-	Body unit
-}
-
 type listUnitsInput struct {
 	ListParams
 	Sort       string     `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
@@ -90,99 +80,27 @@ func (a *API) listUnits(ctx context.Context, in *listUnitsInput) (*listUnitsOutp
 	return out, nil
 }
 
-type createUnitInput struct {
-	Idempotent
-	Body UnitData
-}
-
-func (a *API) createUnit(ctx context.Context, in *createUnitInput) (out *created[unit], err error) {
-	err = a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
-		out, err = once(ctx, tx, in.IdempotencyKey, "createUnit", in.Body, func() (*created[unit], error) {
-			row, err := query.New().UnitCreate(ctx, tx, in.Body.params())
-			return &created[unit]{
-				Location: "/api/v1/units/" + row.ID.String(), ETag: etag(row.Version), Body: toUnit(row),
-			}, err
-		})
-		return err
-	})
-	return out, unitConflict(err)
-}
-
-func (a *API) getUnit(ctx context.Context, in *UnitPath) (*unitOutput, error) {
-	var row query.Unit
-	err := a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		row, err = query.New().Unit(ctx, tx, in.ID)
-		return err
-	})
-	return &unitOutput{ETag: etag(row.Version), Body: toUnit(row)}, err
-}
-
-type replaceUnitInput struct {
-	UnitPath
-	IfMatch
-	Body UnitData
-}
-
-func (a *API) replaceUnit(ctx context.Context, in *replaceUnitInput) (*unitOutput, error) {
-	return a.changeUnit(ctx, in.ID, in.IfMatch, func(UnitData) (UnitData, error) { return in.Body, nil })
-}
-
-type patchUnitInput struct {
-	UnitPath
-	IfMatch
-	Body patch[UnitData]
-}
-
-func (a *API) patchUnit(ctx context.Context, in *patchUnitInput) (*unitOutput, error) {
-	return a.changeUnit(ctx, in.ID, in.IfMatch, in.Body.apply)
-}
-
-// changeUnit locks the unit, checks the caller's version and writes what change
-// makes of it.
-func (a *API) changeUnit(ctx context.Context, id uuid.UUID, h IfMatch, change func(UnitData) (UnitData, error)) (*unitOutput, error) {
-	var row query.Unit
-	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		current, err := query.New().UnitForUpdate(ctx, tx, id)
-		if err != nil {
-			return forbidMissing(err)
-		}
-		if err := h.check(current.Version); err != nil {
-			return err
-		}
-		data, err := change(toUnit(current).UnitData)
-		if err != nil {
-			return err
-		}
-		p := data.params()
-		row, err = query.New().UnitUpdate(ctx, tx, query.UnitUpdateParams{
+var unitsResource = resource[query.Unit, UnitData, unit]{
+	path: "/units", name: "Unit", noun: "a unit",
+	read: query.New().Unit, lock: query.New().UnitForUpdate,
+	create: func(ctx context.Context, tx query.DBTX, d UnitData) (query.Unit, error) {
+		return query.New().UnitCreate(ctx, tx, d.params())
+	},
+	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d UnitData) (query.Unit, error) {
+		p := d.params()
+		return query.New().UnitUpdate(ctx, tx, query.UnitUpdateParams{
 			ID: id, PropertyID: p.PropertyID, Name: p.Name, Kind: p.Kind, Status: p.Status,
 			Address1: p.Address1, Address2: p.Address2, City: p.City, State: p.State,
 			PostalCode: p.PostalCode, Country: p.Country, Bedrooms: p.Bedrooms, Bathrooms: p.Bathrooms,
 			AreaM2: p.AreaM2, ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
-		return forbidMissing(err)
-	})
-	return &unitOutput{ETag: etag(row.Version), Body: toUnit(row)}, unitConflict(err)
-}
-
-type deleteUnitInput struct {
-	UnitPath
-	IfMatch
-}
-
-func (a *API) deleteUnit(ctx context.Context, in *deleteUnitInput) (*struct{}, error) {
-	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		current, err := query.New().UnitForUpdate(ctx, tx, in.ID)
-		if err != nil {
-			return forbidMissing(err)
-		}
-		if err := in.check(current.Version); err != nil {
-			return err
-		}
-		deleted, err := query.New().UnitDelete(ctx, tx, in.ID)
-		return deletion(deleted, err)
-	})
-	return nil, err
+	},
+	remove: query.New().UnitDelete,
+	show:   toUnit, data: unitData,
+	version: func(r query.Unit) (uuid.UUID, int32) { return r.ID, r.Version },
+	refused: func(err error) error {
+		return nameTaken(err, "units_name_key", "Another unit in this property has this name.")
+	},
 }
 
 func (d UnitData) params() query.UnitCreateParams {
@@ -197,21 +115,19 @@ func (d UnitData) params() query.UnitCreateParams {
 
 func toUnit(u query.Unit) unit {
 	return unit{
-		ID: u.ID,
-		UnitData: UnitData{
-			Name: line(u.Name), PropertyID: u.PropertyID, Kind: u.Kind, Status: u.Status,
-			Address: Address{
-				Address1: (*line)(u.Address1), Address2: (*line)(u.Address2), City: (*line)(u.City),
-				State: (*line)(u.State), PostalCode: (*line)(u.PostalCode), Country: u.Country,
-			},
-			Bedrooms: u.Bedrooms, Bathrooms: u.Bathrooms, AreaM2: u.AreaM2,
-			ExternalRef: (*line)(u.ExternalRef), Archived: u.Archived,
-		},
+		ID: u.ID, UnitData: unitData(u),
 		ArchivedAt: u.ArchivedAt, Version: u.Version, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 }
 
-// unitConflict names the field when a unit's name is taken.
-func unitConflict(err error) error {
-	return nameTaken(err, "units_name_key", "Another unit in this property has this name.")
+func unitData(u query.Unit) UnitData {
+	return UnitData{
+		Name: line(u.Name), PropertyID: u.PropertyID, Kind: u.Kind, Status: u.Status,
+		Address: Address{
+			Address1: (*line)(u.Address1), Address2: (*line)(u.Address2), City: (*line)(u.City),
+			State: (*line)(u.State), PostalCode: (*line)(u.PostalCode), Country: u.Country,
+		},
+		Bedrooms: u.Bedrooms, Bathrooms: u.Bathrooms, AreaM2: u.AreaM2,
+		ExternalRef: (*line)(u.ExternalRef), Archived: u.Archived,
+	}
 }
