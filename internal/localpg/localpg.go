@@ -224,6 +224,14 @@ func (s *Server) launch(ctx context.Context, o Options) error {
 	if err == nil && ctx.Err() == nil {
 		return nil
 	}
+	if err != nil {
+		// Ctrl-C goes to the whole process group, and may have ended a program of the
+		// start before we hear of it ourselves.
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 
 	// The library gives up without stopping what it may have started.
 	stopErr := endPostmaster(s.place.data(), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL)
