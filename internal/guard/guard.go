@@ -96,8 +96,8 @@ func CheckSeal(ctx context.Context, d *db.DB) error {
 		}}}
 	case !holds:
 		return &Refusal{[]Reason{{
-			"the database does not know the first of SEAL_KEYS, or expects seals of another kind (DATABASE_POOLER)",
-			"-- run: rowhouse migrate, with the same SEAL_KEYS and DATABASE_POOLER",
+			"the database does not know the first of SEAL_KEYS, expects seals of another kind (DATABASE_POOLER), or its clock is a minute off",
+			"-- run: rowhouse migrate, with the same SEAL_KEYS and DATABASE_POOLER; compare: select now()",
 		}}}
 	}
 	return nil
