@@ -57,16 +57,22 @@ func TestPanic(t *testing.T) {
 			s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: func(c *pgxpool.Config) { c.ConnConfig.Tracer = bomb{text} }}))
 			c, other := s.newLandlord(t), s.newLandlord(t)
 			unit := c.created("/units", object{"name": "Attic"})
+			// one connection: a request waits until the one before has given it back
+			line := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+			t.Cleanup(line.CloseIdleConnections)
+			send := func(req *http.Request) answer {
+				resp, err := line.Do(req)
+				require.NoError(t, err)
+				return c.read(resp)
+			}
 			for range 3 {
-				a := c.patch(unit, object{"name": "Loft"}, "X-Request-Id: panicked-"+strings.Fields(where)[0]).refused(http.StatusInternalServerError, "internal")
+				a := send(c.request(http.MethodPatch, unit, object{"name": "Loft"}, "X-Request-Id: panicked-"+strings.Fields(where)[0])).refused(http.StatusInternalServerError, "internal")
 				a.discreet(c.token)
 				require.NotContains(t, a.text, "quotes")
 
 				reused := false
 				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
-				resp, err := http.DefaultClient.Do(c.request(http.MethodGet, unit, nil).WithContext(ctx))
-				require.NoError(t, err)
-				require.Equal(t, "Attic", c.read(resp).ok(http.StatusOK).body["name"])
+				require.Equal(t, "Attic", send(c.request(http.MethodGet, unit, nil).WithContext(ctx)).ok(http.StatusOK).body["name"])
 				require.True(t, reused)
 				require.Empty(t, other.get("/units").list("units"))
 			}
