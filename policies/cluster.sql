@@ -14,6 +14,7 @@
 --   rowhouse_tenant    persona of a person who rents
 --   rowhouse_user      persona of somebody signed in who is neither yet
 --   rowhouse_remover   owns the narrow functions that delete rows; bound by policies
+--   rowhouse_clerk     owns the triggers and look-ups that serve all personas; bound by policies
 --   rowhouse_api       login of the API; no right but to become a persona
 --   rowhouse_worker    login of the job worker; likewise
 --   rowhouse_migrator  login that migrates; a member of rowhouse_owner and rowhouse_remover
@@ -24,6 +25,7 @@ roles (name, login, inherit) as (
            ('rowhouse_tenant', false, false),
            ('rowhouse_user', false, false),
            ('rowhouse_remover', false, false),
+           ('rowhouse_clerk', false, false),
            ('rowhouse_api', true, false),
            ('rowhouse_worker', true, false),
            ('rowhouse_migrator', true, false)
@@ -32,11 +34,12 @@ memberships (member, role) as (
     select login, persona
       from unnest(array['rowhouse_api', 'rowhouse_worker']) as login,
            unnest(array['rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user']) as persona
-    union all values ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover')
+    union all values ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover'),
+                     ('rowhouse_migrator', 'rowhouse_clerk')
     -- whoever migrates without being superuser has to become the owners
     union all
     select current_user, owner
-      from unnest(array['rowhouse_owner', 'rowhouse_remover']) as owner
+      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk']) as owner
      where current_user <> 'rowhouse_migrator'
        and not (select rolsuper from pg_roles where rolname = current_user)
 ),
@@ -118,7 +121,7 @@ select step, required, remedy
     select 40, true, format('revoke %I from %I', g.role, g.member)
       from granted g
      where g.member in ('rowhouse_api', 'rowhouse_worker', 'rowhouse_owner', 'rowhouse_remover',
-                        'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user')
+                        'rowhouse_clerk', 'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user')
        and not exists (select from memberships m where m.member = g.member and m.role = g.role)
 
     union all
@@ -138,7 +141,7 @@ select step, required, remedy
     union all
     -- nothing that we make is anybody's by default
     select 70, true, format('alter default privileges for role %I revoke execute on functions from public', name)
-      from unnest(array['rowhouse_owner', 'rowhouse_remover']) as name
+      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk']) as name
      where not exists (
                select from pg_default_acl d
                 where d.defaclrole = to_regrole(name) and d.defaclnamespace = 0 and d.defaclobjtype = 'f'

@@ -140,5 +140,364 @@ begin
 end
 $$;
 
+-- delete_tenant, delete_tenancy … delete one row of the caller's that was archived
+-- (or cancelled) before, and say whether they did.
+create or replace function app.delete_tenant(tenant_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tenants t where t.id = tenant_id and t.archived_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_tenancy(tenancy_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tenancies y where y.id = tenancy_id and y.cancelled_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_contractor(contractor_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.contractors c where c.id = contractor_id and c.archived_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_ticket(ticket_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tickets t where t.id = ticket_id and t.archived_at is not null;
+    return found;
+end
+$$;
+
+-- delete_comment deletes what the caller said themselves.
+create or replace function app.delete_comment(comment_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.ticket_comments c where c.id = comment_id and c.created_by = (select app.current_user_id());
+    return found;
+end
+$$;
+
+create or replace function app.delete_attachment(attachment_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.attachments a where a.id = attachment_id;
+    return found;
+end
+$$;
+
+-- forget_search_results empties what was found for a ticket.
+create or replace function app.forget_search_results(of_ticket uuid) returns void
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.contractor_search_results r where r.ticket_id = of_ticket;
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_remover;
+
+-- invite_hash is the SHA-256 of the invite token that the caller holds, or NULL.
+-- It needs no seal: who can name it holds the token.
+create or replace function app.invite_hash() returns bytea
+    language sql stable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when length(h) = 64 and translate(h, '0123456789abcdef', '') = '' then decode(h, 'hex') end
+      from (select current_setting('app.invite_hash', true)) s (h)
+$$;
+
+-- guard_ticket keeps a ticket's life in order, whoever writes: where it may go
+-- from where it is, when it is due, and that a tenant's ticket belongs to the
+-- landlord of that tenant. It runs as the caller and sees what the caller sees.
+-- SQLSTATE RH409 is a refusal whose message is meant for people.
+create or replace function app.guard_ticket() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    by_tenant boolean := current_setting('role') = 'rowhouse_tenant';
+    allowed   boolean;
+begin
+    if tg_op = 'INSERT' then
+        if by_tenant then
+            new.owner_user_id := (select t.owner_user_id from app.tenants t where t.id = new.tenant_id);
+            new.source := 'TENANT_PORTAL';
+        end if;
+        if new.due_at is null then
+            new.due_at := now() + app.time_to_due(new.priority);
+        end if;
+        return new;
+    end if;
+
+    if new.priority is distinct from old.priority and new.due_at is not distinct from old.due_at then
+        new.due_at := old.created_at + app.time_to_due(new.priority);
+    end if;
+    if new.status = old.status then
+        return new;
+    end if;
+    allowed := exists (
+        select from (values
+            ('NEW', 'OPEN', false), ('NEW', 'IN_PROGRESS', false), ('NEW', 'ON_HOLD', false),
+            ('NEW', 'RESOLVED', false), ('NEW', 'CANCELLED', true),
+            ('OPEN', 'IN_PROGRESS', false), ('OPEN', 'ON_HOLD', false), ('OPEN', 'RESOLVED', false), ('OPEN', 'CANCELLED', false),
+            ('IN_PROGRESS', 'OPEN', false), ('IN_PROGRESS', 'ON_HOLD', false), ('IN_PROGRESS', 'RESOLVED', false),
+            ('IN_PROGRESS', 'CANCELLED', false),
+            ('ON_HOLD', 'OPEN', false), ('ON_HOLD', 'IN_PROGRESS', false), ('ON_HOLD', 'RESOLVED', false), ('ON_HOLD', 'CANCELLED', false),
+            ('RESOLVED', 'CLOSED', false), ('RESOLVED', 'OPEN', true), ('CLOSED', 'OPEN', false)
+        ) as transition (from_status, to_status, tenant_may)
+        where from_status = old.status and to_status = new.status and (tenant_may or not by_tenant));
+    if not allowed then
+        raise exception 'A ticket that is % can''t become %.', old.status, new.status using errcode = 'RH409';
+    end if;
+    if old.status in ('RESOLVED', 'CLOSED') and new.status = 'OPEN' then
+        if coalesce(old.closed_at, old.resolved_at) < now() - interval '30 days' then
+            raise exception 'A ticket can be reopened within 30 days. Open a new one.' using errcode = 'RH409';
+        end if;
+        new.reopened_count := old.reopened_count + 1;
+        new.resolved_at := null;
+        new.closed_at := null;
+    elsif new.status = 'RESOLVED' then
+        new.resolved_at := now();
+    elsif new.status in ('CLOSED', 'CANCELLED') then
+        new.closed_at := now();
+    end if;
+    return new;
+end
+$$;
+
+-- time_to_due is how soon a ticket of a priority should be done.
+create or replace function app.time_to_due(priority text) returns interval
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case priority when 'EMERGENCY' then interval '4 hours' when 'HIGH' then interval '2 days'
+                         when 'NORMAL' then interval '7 days' else interval '14 days' end
+$$;
+
+-- guard_comment ties a tenant's comment to the landlord of the ticket, says who
+-- wrote it, and refuses what tenants would read on a ticket that is done.
+create or replace function app.guard_comment() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    of_ticket record;
+begin
+    if tg_op = 'UPDATE' then
+        if new.body is distinct from old.body then
+            new.edited_at := now();
+        end if;
+        return new;
+    end if;
+    select t.owner_user_id, t.tenant_id, t.status into of_ticket from app.tickets t where t.id = new.ticket_id;
+    new.tenant_id := of_ticket.tenant_id;
+    if current_setting('role') = 'rowhouse_tenant' then
+        new.owner_user_id := of_ticket.owner_user_id;
+        new.author := 'tenant';
+        new.kind := 'shared';
+    end if;
+    if new.kind = 'shared' and of_ticket.status in ('CLOSED', 'CANCELLED') then
+        raise exception 'This ticket is %. Reopen it to say more.', lower(of_ticket.status) using errcode = 'RH409';
+    end if;
+    return new;
+end
+$$;
+
+-- guard_attachment ties a file to the tenant of the ticket, and a tenant's file to
+-- the ticket's landlord.
+create or replace function app.guard_attachment() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    of_ticket record;
+begin
+    select t.owner_user_id, t.tenant_id into of_ticket from app.tickets t where t.id = new.ticket_id;
+    new.tenant_id := of_ticket.tenant_id;
+    if current_setting('role') = 'rowhouse_tenant' then
+        new.owner_user_id := of_ticket.owner_user_id;
+        new.visibility := 'shared';
+    end if;
+    return new;
+end
+$$;
+
+-- What nobody may write themselves is written by triggers of rowhouse_clerk:
+-- numbers, events, cards and the audit trail. And what several policies need to
+-- know of the caller it looks up, under policies of its own, so that they need not
+-- refer to one another's tables.
+grant usage, create on schema app to rowhouse_clerk;
+set local role rowhouse_clerk;
+
+-- my_tenant_ids are the entries about the caller in the books of all landlords.
+create or replace function app.my_tenant_ids() returns uuid[]
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(select t.id from app.tenants t where t.user_id = (select app.current_user_id()));
+end
+$$;
+
+-- my_landlord_ids are the landlords of the caller.
+create or replace function app.my_landlord_ids() returns uuid[]
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(select t.owner_user_id from app.tenants t where t.user_id = (select app.current_user_id()));
+end
+$$;
+
+-- my_unit_ids are the units that the caller lives in, did or will.
+create or replace function app.my_unit_ids() returns uuid[]
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(select y.unit_id from app.tenancies y
+                  where y.tenant_id = any ((select app.my_tenant_ids())::uuid[]) and y.cancelled_at is null);
+end
+$$;
+
+-- my_property_ids are the properties that my_unit_ids stand in.
+create or replace function app.my_property_ids() returns uuid[]
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return array(select u.property_id from app.units u
+                  where u.id = any ((select app.my_unit_ids())::uuid[]) and u.property_id is not null);
+end
+$$;
+
+-- claimed_tenant_id is the tenant of the invite whose token the caller holds and
+-- has claimed.
+create or replace function app.claimed_tenant_id() returns uuid
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (select i.tenant_id from app.tenant_invites i
+             where i.token_hash = (select app.invite_hash()) and i.claimed_by_user_id = (select app.current_user_id()));
+end
+$$;
+
+-- number_ticket counts within one landlord. The counter's row makes two tickets
+-- of one landlord wait for each other and no one else; a rollback leaves no gap.
+create or replace function app.number_ticket() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into app.ticket_counters as c (owner_user_id, last_number) values (new.owner_user_id, 1)
+    on conflict (owner_user_id) do update set last_number = c.last_number + 1
+    returning last_number into new.number;
+    return new;
+end
+$$;
+
+-- keep_landlord_card copies what tenants may know of a landlord.
+create or replace function app.keep_landlord_card() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into app.landlord_cards as c (owner_user_id, name, company_name, email, phone)
+    values (new.id, new.full_name, new.company_name, new.email, new.phone)
+    on conflict (owner_user_id) do update
+       set name = excluded.name, company_name = excluded.company_name, email = excluded.email,
+           phone = excluded.phone, updated_at = now();
+    return null;
+end
+$$;
+
+-- record_ticket_event writes a ticket's timeline.
+create or replace function app.record_ticket_event() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into app.ticket_events (owner_user_id, ticket_id, tenant_id, type, from_value, to_value, actor_user_id, actor_kind)
+    select new.owner_user_id, new.id, new.tenant_id, e.type, e.from_value, e.to_value, app.current_user_id(),
+           case current_setting('role') when 'rowhouse_landlord' then 'landlord' when 'rowhouse_tenant' then 'tenant' else 'system' end
+      from (values
+               ('created', null, new.status, tg_op = 'INSERT'),
+               ('status', old.status, new.status, tg_op = 'UPDATE' and new.status is distinct from old.status),
+               ('priority', old.priority, new.priority, tg_op = 'UPDATE' and new.priority is distinct from old.priority),
+               ('contractor', old.contractor_id::text, new.contractor_id::text,
+                tg_op = 'UPDATE' and new.contractor_id is distinct from old.contractor_id),
+               ('unit', old.unit_id::text, new.unit_id::text, tg_op = 'UPDATE' and new.unit_id is distinct from old.unit_id),
+               ('due', old.due_at::text, new.due_at::text, tg_op = 'UPDATE' and new.due_at is distinct from old.due_at)
+           ) as e (type, from_value, to_value, happened)
+     where e.happened;
+    return null;
+end
+$$;
+
+-- record_change writes the audit trail: of an update only what changed, and of a
+-- secret only that it is there.
+create or replace function app.record_change() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    old_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+    new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+    either  jsonb := coalesce(new_row, old_row);
+begin
+    if tg_op = 'UPDATE' then
+        select jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, new_row -> o.key)
+          into old_row, new_row
+          from jsonb_each(old_row) o
+         where o.value is distinct from new_row -> o.key and o.key not in ('version', 'updated_at');
+        if new_row is null then
+            return null;
+        end if;
+    end if;
+    insert into app.audit_log (owner_user_id, actor_user_id, actor_kind, request_id, action, table_name, row_id, before, after)
+    values ((either ->> 'owner_user_id')::uuid, app.current_user_id(),
+            case current_setting('role') when 'rowhouse_landlord' then 'landlord' when 'rowhouse_tenant' then 'tenant'
+                                         when 'rowhouse_user' then 'user' else 'system' end,
+            nullif(left(current_setting('app.request_id', true), 64), ''), lower(tg_op), tg_table_name,
+            (either ->> 'id')::uuid, app.masked(old_row), app.masked(new_row));
+    return null;
+end
+$$;
+
+-- masked hides the values of secrets in a row.
+create or replace function app.masked(row_data jsonb) returns jsonb
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select case when row_data ? 'token_hash' then row_data || '{"token_hash": "***"}' else row_data end
+$$;
+
+set local role rowhouse_owner;
+revoke create on schema app from rowhouse_clerk;
+
+-- Created here for the triggers of migrations; policy apply takes them away again.
+set local role rowhouse_clerk;
+grant execute on function app.number_ticket(), app.keep_landlord_card(), app.record_ticket_event(), app.record_change()
+    to rowhouse_owner;
+set local role rowhouse_owner;

@@ -1,10 +1,10 @@
--- properties: a landlord has their own.
+-- properties: a landlord has their own; a tenant sees the address of home.
 --
---            rowhouse_landlord   rowhouse_remover
---   select   own                 own
+--            rowhouse_landlord   rowhouse_tenant                     rowhouse_remover
+--   select   own                 those that their units stand in     own
 --   insert   own
 --   update   own
---   delete                       own (through app.delete_property)
+--   delete                                                           own (through app.delete_property)
 
 alter table app.properties enable row level security;
 alter table app.properties force row level security;
@@ -15,9 +15,12 @@ grant insert (name, kind, address1, address2, city, state, postal_code, country,
 grant update (name, kind, address1, address2, city, state, postal_code, country, latitude, longitude,
               external_ref, archived_at) on app.properties to rowhouse_landlord;
 grant select, delete on app.properties to rowhouse_remover;
+grant select (owner_user_id, id, name, address1, address2, city, state, postal_code, country)
+    on app.properties to rowhouse_tenant;
 
 create policy boundary_all_properties on app.properties as restrictive to public
-    using (owner_user_id = (select app.current_user_id()))
+    using (owner_user_id = (select app.current_user_id())
+        or id = any ((select app.my_property_ids())::uuid[]))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_properties on app.properties for select to rowhouse_landlord
@@ -35,6 +38,9 @@ create policy remover_select_properties on app.properties for select to rowhouse
 
 create policy remover_delete_properties on app.properties for delete to rowhouse_remover
     using (owner_user_id = (select app.current_user_id()));
+
+create policy tenant_select_properties on app.properties for select to rowhouse_tenant
+    using (owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and id = any ((select app.my_property_ids())::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_property(uuid) to rowhouse_landlord;

@@ -6,7 +6,13 @@
 --   app_private   seal keys and the migrations' journal: rowhouse_owner only.
 
 grant usage on schema app to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover,
-    rowhouse_api, rowhouse_worker;
+    rowhouse_clerk, rowhouse_api, rowhouse_worker;
 
-grant execute on function app.current_user_id()
+grant execute on function app.current_user_id(), app.invite_hash(), app.time_to_due(text)
+    to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover, rowhouse_clerk;
+
+set local role rowhouse_clerk;
+grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_unit_ids(), app.my_property_ids(),
+                          app.claimed_tenant_id()
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover;
+set local role rowhouse_owner;

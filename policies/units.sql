@@ -1,10 +1,10 @@
--- units: a landlord has their own.
+-- units: a landlord has their own; a tenant sees the address of home.
 --
---            rowhouse_landlord   rowhouse_remover
---   select   own                 own
+--            rowhouse_landlord   rowhouse_tenant                     rowhouse_remover
+--   select   own                 where they live, did or will        own
 --   insert   own
 --   update   own
---   delete                       own (through app.delete_unit)
+--   delete                                                           own (through app.delete_unit)
 
 alter table app.units enable row level security;
 alter table app.units force row level security;
@@ -15,9 +15,13 @@ grant insert (property_id, name, kind, status, address1, address2, city, state, 
 grant update (property_id, name, kind, status, address1, address2, city, state, postal_code, country,
               bedrooms, bathrooms, area_m2, external_ref, archived_at) on app.units to rowhouse_landlord;
 grant select, delete on app.units to rowhouse_remover;
+grant select (owner_user_id, id, property_id, name, kind, address1, address2, city, state, postal_code, country)
+    on app.units to rowhouse_tenant;
+grant select (owner_user_id, id, property_id) on app.units to rowhouse_clerk;
 
 create policy boundary_all_units on app.units as restrictive to public
-    using (owner_user_id = (select app.current_user_id()))
+    using (owner_user_id = (select app.current_user_id())
+        or id = any ((select app.my_unit_ids())::uuid[]))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_units on app.units for select to rowhouse_landlord
@@ -35,6 +39,12 @@ create policy remover_select_units on app.units for select to rowhouse_remover
 
 create policy remover_delete_units on app.units for delete to rowhouse_remover
     using (owner_user_id = (select app.current_user_id()));
+
+create policy tenant_select_units on app.units for select to rowhouse_tenant
+    using (owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and id = any ((select app.my_unit_ids())::uuid[]));
+
+create policy clerk_select_units on app.units for select to rowhouse_clerk
+    using (id = any ((select app.my_unit_ids())::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_unit(uuid) to rowhouse_landlord;

@@ -9,11 +9,14 @@ package db
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
@@ -37,6 +40,7 @@ const (
 
 const (
 	landlord = "rowhouse_landlord"
+	tenant   = "rowhouse_tenant"
 	user     = "rowhouse_user"
 
 	// maxAttempts bounds how often a transaction is run that the server rolled
@@ -150,22 +154,67 @@ func (db *DB) Ping(ctx context.Context) error {
 // landlord's key refused a row, Unavailable if the database is away or busy.
 // Other errors are ours.
 func (db *DB) AsLandlord(ctx context.Context, access Access, fn func(tx *Tx) error) error {
-	return db.as(ctx, landlord, access, fn)
+	return db.signedIn(ctx, landlord, access, fn)
+}
+
+// AsTenant is AsLandlord for a person as the tenant that landlords know: they have
+// what is about themselves, in the books of all of their landlords.
+func (db *DB) AsTenant(ctx context.Context, access Access, fn func(tx *Tx) error) error {
+	return db.signedIn(ctx, tenant, access, fn)
 }
 
 // AsUser is AsLandlord for somebody who is signed in, and no more: they have
 // their own profile.
 func (db *DB) AsUser(ctx context.Context, access Access, fn func(tx *Tx) error) error {
-	return db.as(ctx, user, access, fn)
+	return db.signedIn(ctx, user, access, fn)
 }
 
-func (db *DB) as(ctx context.Context, persona string, access Access, fn func(tx *Tx) error) error {
+// Invitee is somebody who holds the token of an invite.
+type Invitee struct {
+	TokenHash [32]byte // SHA-256 of the token
+	// Email is the caller's address if it was proven to be theirs, or empty. Only
+	// with the invite's own address can it be claimed.
+	Email string
+}
+
+// AsInvitee runs fn like AsUser, for the caller or for nobody, who sees the invite
+// whose token they hold.
+func (db *DB) AsInvitee(ctx context.Context, access Access, invitee Invitee, fn func(tx *Tx) error) error {
+	id, _ := auth.From(ctx) // the zero user is nobody
+	return db.as(ctx, caller{
+		persona: user, id: id.UserID,
+		inviteHash: hex.EncodeToString(invitee.TokenHash[:]), email: strings.ToLower(invitee.Email),
+	}, access, fn)
+}
+
+func (db *DB) signedIn(ctx context.Context, persona string, access Access, fn func(tx *Tx) error) error {
 	id, ok := auth.From(ctx)
 	if !ok {
 		return errs.New(errs.Unauthenticated, "unauthenticated", "Sign in to continue.")
 	}
+	return db.as(ctx, caller{persona: persona, id: id.UserID}, access, fn)
+}
+
+// caller is what a transaction says of whom it acts for.
+type caller struct {
+	persona    string
+	id         uuid.UUID // zero for nobody
+	inviteHash string    // hex
+	email      string    // proven
+}
+
+// settings are the parameters of session.Settings.
+func (c caller) settings(ctx context.Context, keys seal.Keyring, pid uint32) []any {
+	var id, sealed string
+	if c.id != uuid.Nil {
+		id, sealed = c.id.String(), keys.Sign(c.persona, c.id, time.Now().Add(sealTTL), pid)
+	}
+	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email}
+}
+
+func (db *DB) as(ctx context.Context, c caller, access Access, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.once(ctx, persona, access, id, fn)
+		err := db.once(ctx, c, access, fn)
 		if err == nil {
 			return nil
 		}
@@ -185,7 +234,7 @@ func (db *DB) as(ctx context.Context, persona string, access Access, fn func(tx 
 	}
 }
 
-func (db *DB) once(ctx context.Context, persona string, access Access, id auth.Identity, fn func(tx *Tx) error) error {
+func (db *DB) once(ctx context.Context, c caller, access Access, fn func(tx *Tx) error) error {
 	conn, err := db.acquire(ctx)
 	if err != nil {
 		return err
@@ -196,11 +245,7 @@ func (db *DB) once(ctx context.Context, persona string, access Access, id auth.I
 	if db.pooler {
 		pid = 0
 	}
-	tx := &Tx{conn: conn.Conn(), access: access, settings: []any{
-		persona, id.UserID.String(),
-		db.keys.Sign(persona, id.UserID, time.Now().Add(sealTTL), pid),
-		requestid.From(ctx),
-	}}
+	tx := &Tx{conn: conn.Conn(), access: access, settings: c.settings(ctx, db.keys, pid)}
 
 	committed := false
 	defer func() { // also when fn panics

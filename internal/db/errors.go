@@ -85,6 +85,8 @@ func translate(err error) error {
 		return forbidden.Because(err) // a policy; any other 42501 is a grant that we lack
 	case pg.Code == "23503":
 		return forbidden.Because(err) // composite keys: a row that does not exist for this landlord
+	case pg.Code == "RH409":
+		return errs.New(errs.Conflict, "not_possible_now", "%s", pg.Message).Because(err) // a guard's own words
 	case pg.Code == "23505":
 		return errs.New(errs.Conflict, "already_exists", "Something with these values exists already.").Because(err)
 	case pg.Code == "23514", strings.HasPrefix(pg.Code, "22"):

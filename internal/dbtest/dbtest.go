@@ -7,6 +7,7 @@ package dbtest
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -151,23 +152,46 @@ func (d *Database) Exec(t testing.TB, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-// Landlord is a landlord with a row in every table.
+// Landlord is a landlord with a row in every table, and a tenant who has a login.
 type Landlord struct {
 	auth.Identity
-	PropertyID uuid.UUID
-	UnitID     uuid.UUID
+	PropertyID   uuid.UUID
+	UnitID       uuid.UUID
+	Tenant       Person // lives in the unit since yesterday, and reported the ticket
+	TenantID     uuid.UUID
+	ContractorID uuid.UUID
+	TicketID     uuid.UUID
+	InviteToken  string // of an open invite to a further tenant, who has no login yet
 }
+
+// Person is somebody with a login who is no landlord.
+type Person struct{ auth.Identity }
+
+// Context returns a context in which the person is the caller.
+func (p Person) Context(t testing.TB) context.Context { return auth.With(t.Context(), p.Identity) }
 
 // Context returns a context in which the landlord is the caller.
 func (l Landlord) Context(t testing.TB) context.Context { return auth.With(t.Context(), l.Identity) }
+
+// Person inserts somebody with a login and nothing else.
+func (d *Database) Person(t testing.TB, name string) Person {
+	t.Helper()
+	p := Person{auth.Identity{UserID: uuid.New(), Email: name + "@example.com"}}
+	d.Exec(t, `insert into app.users (id, email, full_name) values ($1, $2, $3)`, p.UserID, p.Email, name)
+	return p
+}
 
 // Landlord inserts a landlord called name, whose every text holds that name.
 func (d *Database) Landlord(t testing.TB, name string) Landlord {
 	t.Helper()
 	l := Landlord{
 		Identity:   auth.Identity{UserID: uuid.New(), Email: name + "@example.com"},
-		PropertyID: uuid.New(), UnitID: uuid.New(),
+		PropertyID: uuid.New(), UnitID: uuid.New(), TenantID: uuid.New(), ContractorID: uuid.New(), TicketID: uuid.New(),
+		Tenant:      d.Person(t, name+"-tenant"),
+		InviteToken: name + "-token",
 	}
+	hash := sha256.Sum256([]byte(l.InviteToken))
+	invitee := uuid.New()
 	for _, insert := range []struct {
 		sql  string
 		args []any
@@ -176,6 +200,22 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		{`insert into app.properties (owner_user_id, id, name, city, created_by) values ($1, $2, $3, $3, $1)`, []any{l.UserID, l.PropertyID, name + " house"}},
 		{`insert into app.units (owner_user_id, id, property_id, name, city, created_by) values ($1, $2, $3, $4, $4, $1)`, []any{l.UserID, l.UnitID, l.PropertyID, name + " flat"}},
 		{`insert into app.idempotency_keys (owner_user_id, key, operation, request_hash, answer) values ($1, $2, 'createUnit', sha256('x'), $2)`, []any{l.UserID, name + "-key"}},
+		{`insert into app.contractors (owner_user_id, id, name, created_by) values ($1, $2, $3, $1)`, []any{l.UserID, l.ContractorID, name + " plumber"}},
+		{`insert into app.tenants (owner_user_id, id, user_id, first_name, last_name, email, unit_id, notes, created_by) values ($1, $2, $3, $4, $4, $5, $6, $7, $1)`,
+			[]any{l.UserID, l.TenantID, l.Tenant.UserID, name + " renter", l.Tenant.Email, l.UnitID, name + " notes"}},
+		{`insert into app.tenancies (owner_user_id, unit_id, tenant_id, start_date, created_by) values ($1, $2, $3, current_date - 1, $1)`, []any{l.UserID, l.UnitID, l.TenantID}},
+		{`insert into app.tenants (owner_user_id, id, first_name, last_name, email, created_by) values ($1, $2, $3, $3, $4, $1)`,
+			[]any{l.UserID, invitee, name + " invitee", name + "-invitee@example.com"}},
+		{`insert into app.tenant_invites (owner_user_id, tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at, created_by)
+			values ($1, $2, $3, $4, $5, $6, $6, now() + interval '14 days', $1)`, []any{l.UserID, invitee, l.UnitID, name + "-invitee@example.com", hash[:], name + " invites"}},
+		{`insert into app.tickets (owner_user_id, id, unit_id, tenant_id, title, created_by) values ($1, $2, $3, $4, $5, $6)`,
+			[]any{l.UserID, l.TicketID, l.UnitID, l.TenantID, name + " drips", l.Tenant.UserID}},
+		{`insert into app.ticket_comments (owner_user_id, ticket_id, kind, body, created_by) values ($1, $2, 'shared', $3, $1), ($1, $2, 'internal', $4, $1)`,
+			[]any{l.UserID, l.TicketID, name + " says", name + " whispers"}},
+		{`insert into app.attachments (owner_user_id, ticket_id, storage_key, file_name, media_type, size_bytes, sha256, created_by)
+			values ($1, $2, $3, $4, 'image/jpeg', 3, sha256('x'), $1)`, []any{l.UserID, l.TicketID, l.UserID.String() + "/" + name, name + ".jpg"}},
+		{`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)
+			values ($1, $2, 'book', $3, $4, 'PLUMBING', now() + interval '1 day')`, []any{l.UserID, l.TicketID, name + "-place", name + " found"}},
 	} {
 		d.Exec(t, insert.sql, insert.args...)
 	}

@@ -10,6 +10,82 @@ import (
 	"github.com/google/uuid"
 )
 
+type Attachment struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	TicketID    uuid.UUID
+	TenantID    *uuid.UUID
+	StorageKey  string
+	FileName    string
+	MediaType   string
+	SizeBytes   int64
+	Sha256      []byte
+	Visibility  string
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+}
+
+type AuditEntry struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	At          time.Time
+	ActorUserID *uuid.UUID
+	ActorKind   string
+	RequestID   *string
+	Action      string
+	TableName   string
+	RowID       uuid.UUID
+	Before      []byte
+	After       []byte
+}
+
+type Contractor struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	Name            string
+	Trade           string
+	Phone           *string
+	Email           *string
+	Website         *string
+	Address1        *string
+	Address2        *string
+	City            *string
+	State           *string
+	PostalCode      *string
+	Country         *string
+	Rating          *int16
+	LicenseNo       *string
+	InsuredUntil    *time.Time
+	Notes           *string
+	Source          string
+	ExternalPlaceID *string
+	ArchivedAt      *time.Time
+	Archived        bool
+	Version         int32
+	CreatedBy       uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+type ContractorSearchResult struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	TicketID        uuid.UUID
+	Provider        string
+	ProviderPlaceID string
+	Name            string
+	Trade           string
+	Phone           *string
+	Website         *string
+	Address         *string
+	DistanceM       *int32
+	Rating          *float64
+	RatingCount     *int32
+	FetchedAt       time.Time
+	ExpiresAt       time.Time
+	UpdatedAt       time.Time
+}
+
 type IdempotencyKey struct {
 	OwnerUserID uuid.UUID
 	Key         string
@@ -17,6 +93,15 @@ type IdempotencyKey struct {
 	RequestHash []byte
 	Answer      *string
 	CreatedAt   time.Time
+}
+
+type LandlordCard struct {
+	OwnerUserID uuid.UUID
+	Name        *string
+	CompanyName *string
+	Email       *string
+	Phone       *string
+	UpdatedAt   time.Time
 }
 
 type Property struct {
@@ -47,6 +132,128 @@ type SealKey struct {
 	OuterPad  []byte
 	BindsPid  bool
 	CreatedAt time.Time
+}
+
+type Tenancy struct {
+	OwnerUserID   uuid.UUID
+	ID            uuid.UUID
+	UnitID        uuid.UUID
+	TenantID      uuid.UUID
+	StartDate     time.Time
+	EndDate       *time.Time
+	IsPrimary     bool
+	NoticeGivenOn *time.Time
+	MoveOutReason *string
+	CancelledAt   *time.Time
+	Version       int32
+	CreatedBy     uuid.UUID
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+type Tenant struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	UserID      *uuid.UUID
+	FirstName   string
+	LastName    string
+	Email       *string
+	Phone       *string
+	UnitID      *uuid.UUID
+	Notes       *string
+	ExternalRef *string
+	ArchivedAt  *time.Time
+	Archived    bool
+	Version     int32
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type TenantInvite struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	TenantID        uuid.UUID
+	UnitID          *uuid.UUID
+	Email           string
+	TokenHash       []byte
+	LandlordName    *string
+	UnitLabel       *string
+	ExpiresAt       time.Time
+	SendCount       int32
+	SentAt          *time.Time
+	LastError       *string
+	ClaimedAt       *time.Time
+	ClaimedByUserID *uuid.UUID
+	RevokedAt       *time.Time
+	Version         int32
+	CreatedBy       uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+type Ticket struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	Number          int32
+	UnitID          uuid.UUID
+	TenantID        *uuid.UUID
+	Source          string
+	Title           string
+	Description     *string
+	Category        string
+	Priority        string
+	Status          string
+	StatusReason    *string
+	ContractorID    *uuid.UUID
+	DueAt           *time.Time
+	EntryPermission bool
+	EntryNotes      *string
+	ScheduledAt     *time.Time
+	ResolvedAt      *time.Time
+	ClosedAt        *time.Time
+	ReopenedCount   int32
+	CostMinor       *int64
+	Currency        *string
+	ArchivedAt      *time.Time
+	Archived        bool
+	Version         int32
+	CreatedBy       uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+type TicketComment struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	TicketID    uuid.UUID
+	TenantID    *uuid.UUID
+	Kind        string
+	Author      string
+	Body        string
+	EditedAt    *time.Time
+	Version     int32
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type TicketCounter struct {
+	OwnerUserID uuid.UUID
+	LastNumber  int32
+}
+
+type TicketEvent struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	TicketID    uuid.UUID
+	TenantID    *uuid.UUID
+	Type        string
+	FromValue   *string
+	ToValue     *string
+	ActorUserID *uuid.UUID
+	ActorKind   string
+	CreatedAt   time.Time
 }
 
 type Unit struct {

@@ -1,0 +1,23 @@
+-- audit_log: who changed what, written by app.record_change and changed by nobody.
+--
+--            rowhouse_landlord   rowhouse_clerk
+--   select   own
+--   insert                       any
+
+alter table app.audit_log enable row level security;
+alter table app.audit_log force row level security;
+
+grant select on app.audit_log to rowhouse_landlord;
+grant insert on app.audit_log to rowhouse_clerk;
+
+create policy boundary_all_audit_log on app.audit_log as restrictive to public
+    using (owner_user_id = (select app.current_user_id())
+        or current_user = 'rowhouse_clerk')
+    with check (owner_user_id = (select app.current_user_id())
+        or current_user = 'rowhouse_clerk');
+
+create policy landlord_select_audit_log on app.audit_log for select to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy clerk_insert_audit_log on app.audit_log for insert to rowhouse_clerk
+    with check (true);

@@ -1,0 +1,49 @@
+-- tenant_invites: a landlord has their own, but not the tokens' hashes back; who
+-- holds a token sees that invite, and may claim it when signed in with its
+-- address, proven.
+--
+--            rowhouse_landlord   rowhouse_user
+--   select   own                 the one whose token they hold
+--   insert   own
+--   update   own (not who)       that it is claimed, once, by themselves
+--   delete
+
+alter table app.tenant_invites enable row level security;
+alter table app.tenant_invites force row level security;
+
+grant select (owner_user_id, id, tenant_id, unit_id, email, landlord_name, unit_label, expires_at, send_count, sent_at,
+              last_error, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord;
+grant insert (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at) on app.tenant_invites to rowhouse_landlord;
+grant update (token_hash, expires_at, send_count, sent_at, last_error, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
+grant select (owner_user_id, id, tenant_id, email, landlord_name, unit_label, expires_at, claimed_at, claimed_by_user_id,
+              revoked_at) on app.tenant_invites to rowhouse_user;
+grant update (claimed_at, claimed_by_user_id) on app.tenant_invites to rowhouse_user;
+grant select (owner_user_id, tenant_id, token_hash, claimed_by_user_id) on app.tenant_invites to rowhouse_clerk;
+
+create policy boundary_all_tenant_invites on app.tenant_invites as restrictive to public
+    using (owner_user_id = (select app.current_user_id())
+        or token_hash = (select app.invite_hash()))
+    with check (owner_user_id = (select app.current_user_id())
+        or token_hash = (select app.invite_hash()));
+
+create policy landlord_select_tenant_invites on app.tenant_invites for select to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy landlord_insert_tenant_invites on app.tenant_invites for insert to rowhouse_landlord
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy landlord_update_tenant_invites on app.tenant_invites for update to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()))
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy user_select_tenant_invites on app.tenant_invites for select to rowhouse_user
+    using (token_hash = (select app.invite_hash()));
+
+create policy user_update_tenant_invites on app.tenant_invites for update to rowhouse_user
+    using (token_hash = (select app.invite_hash())
+           and claimed_at is null and revoked_at is null and expires_at > now()
+           and email = lower((select current_setting('app.user_email', true))))
+    with check (token_hash = (select app.invite_hash()) and claimed_by_user_id = (select app.current_user_id()));
+
+create policy clerk_select_tenant_invites on app.tenant_invites for select to rowhouse_clerk
+    using (token_hash = (select app.invite_hash()));

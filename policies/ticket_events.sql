@@ -1,0 +1,31 @@
+-- ticket_events: what happened to a ticket, written by app.record_ticket_event and
+-- changed by nobody.
+--
+--            rowhouse_landlord   rowhouse_tenant                  rowhouse_clerk
+--   select   own                 of their tickets, status only
+--   insert                                                        any
+
+alter table app.ticket_events enable row level security;
+alter table app.ticket_events force row level security;
+
+grant select on app.ticket_events to rowhouse_landlord;
+grant select (id, owner_user_id, ticket_id, type, from_value, to_value, actor_kind, created_at) on app.ticket_events
+    to rowhouse_tenant;
+grant insert on app.ticket_events to rowhouse_clerk;
+
+create policy boundary_all_ticket_events on app.ticket_events as restrictive to public
+    using (owner_user_id = (select app.current_user_id())
+        or tenant_id = any ((select app.my_tenant_ids())::uuid[])
+        or current_user = 'rowhouse_clerk')
+    with check (owner_user_id = (select app.current_user_id())
+        or tenant_id = any ((select app.my_tenant_ids())::uuid[])
+        or current_user = 'rowhouse_clerk');
+
+create policy landlord_select_ticket_events on app.ticket_events for select to rowhouse_landlord
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy clerk_insert_ticket_events on app.ticket_events for insert to rowhouse_clerk
+    with check (true);
+
+create policy tenant_select_ticket_events on app.ticket_events for select to rowhouse_tenant
+    using (type in ('created', 'status') and owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
