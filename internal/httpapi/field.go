@@ -3,6 +3,7 @@ package httpapi
 import (
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -20,6 +21,78 @@ func (line) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 
 // trimmed is for what has to be told apart: spaces around a name are slips.
 func (l line) trimmed() string { return strings.TrimSpace(string(l)) }
+
+// text is a line or several: any script, no control characters but line feeds and
+// tabs, not blank.
+type text string
+
+// TransformSchema adds what the type demands to what a field's tags do.
+func (text) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	const inside = `[^\x00-\x08\x0b-\x1f\x7f-\x9f]*`
+	s.Pattern = `^` + inside + `[^\p{Cc}\p{Z}]` + inside + `$`
+	s.PatternDescription = "text that is not blank"
+	return s
+}
+
+// email is an address alone, without a name: whether it takes mail, only mail can
+// tell.
+type email string
+
+// TransformSchema adds what the type demands to what a field's tags do.
+func (email) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	const part = `[^\p{Cc}\p{Z}@.,:;<>()\[\]\\"]+`
+	maxLength := 320
+	s.Pattern = `^` + part + `(\.` + part + `)*@` + part + `(\.` + part + `)+$`
+	s.PatternDescription = "an e-mail address"
+	s.MaxLength = &maxLength
+	return s
+}
+
+// normal is e as it is kept and compared. Nobody tells two people apart by the
+// case of their addresses.
+func (e email) normal() string { return strings.ToLower(string(e)) }
+
+func normalEmail(e *email) *string {
+	if e == nil {
+		return nil
+	}
+	normal := e.normal()
+	return &normal
+}
+
+// date is a day, without a time or a zone, as YYYY-MM-DD. Dates compare as the
+// days do.
+type date string
+
+// TransformSchema adds what the type demands to what a field's tags do.
+func (date) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Format = "date"
+	return s
+}
+
+func dateOf(day time.Time) date { return date(day.Format(time.DateOnly)) }
+
+func optionalDate(day *time.Time) *date {
+	if day == nil {
+		return nil
+	}
+	d := dateOf(*day)
+	return &d
+}
+
+// day is d at midnight. The schema has refused what is no date.
+func (d date) day() time.Time {
+	day, _ := time.Parse(time.DateOnly, string(d))
+	return day
+}
+
+func optionalDay(d *date) *time.Time {
+	if d == nil {
+		return nil
+	}
+	day := d.day()
+	return &day
+}
 
 // Address is where something stands. Every part may be missing. Like the other
 // types that are embedded in a request or an answer it is exported, or neither

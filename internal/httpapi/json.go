@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 )
 
 // maxBodyBytes bounds a request's body.
@@ -31,7 +32,8 @@ var strictJSON = huma.Format{
 
 // nullIsNoValue refuses null for a member that is no pointer; by default it would
 // count as absent, against the document.
-var nullIsNoValue = json.WithUnmarshalers(json.JoinUnmarshalers(refuseNull[line](), refuseNull[string](), refuseNull[bool]()))
+var nullIsNoValue = json.WithUnmarshalers(json.JoinUnmarshalers(
+	refuseNull[line](), refuseNull[text](), refuseNull[email](), refuseNull[date](), refuseNull[uuid.UUID](), refuseNull[string](), refuseNull[bool]()))
 
 var errNull = errors.New("can't be empty")
 

@@ -11,12 +11,17 @@ import (
 
 const maxPageSize = 100
 
-// ListParams are the parameters that every list takes.
-type ListParams struct {
+// Paging are the parameters that every list takes.
+type Paging struct {
 	Page   int64  `query:"page" minimum:"1" default:"1" doc:"Which page, from 1."`
 	Limit  int64  `query:"limit" minimum:"1" default:"50" doc:"Rows on a page. More than 100 is served as 100."`
 	Cursor string `query:"cursor" maxLength:"100" example:"*" doc:"To walk through everything: start with * and go on with pagination.nextCursor until it is null. Rows come in a fixed order; page and sort are ignored, filters hold. Rows made or deleted meanwhile disturb nothing else."`
-	Q      string `query:"q" maxLength:"100" doc:"Search: part of a name, an address or a reference, in any case."`
+}
+
+// ListParams are the parameters of a list that can be searched.
+type ListParams struct {
+	Paging
+	Q string `query:"q" maxLength:"100" doc:"Search: part of a name, an address or a reference, in any case."`
 }
 
 // pagination says where in a list an answer stands.
@@ -39,7 +44,7 @@ type window struct {
 	page   int64 // 0 when walking
 }
 
-func (p ListParams) window(sort string) (window, error) {
+func (p Paging) window(sort string) (window, error) {
 	w := window{sort: sort, limit: min(p.Limit, maxPageSize), page: p.Page}
 	if p.Cursor == "" {
 		// beyond any table, and short of overflow

@@ -169,15 +169,34 @@ func forbidMissing(err error) error {
 
 // nameTaken words the refusal of a name's unique key.
 func nameTaken(err error, constraint, message string) error {
+	return taken(err, constraint, "name", message)
+}
+
+// taken words the refusal of a member's unique key.
+func taken(err error, constraint, member, message string) error {
 	if name, _, ok := db.Constraint(err); ok && name == constraint {
-		return errs.New(errs.Conflict, "name_taken", "%s", message).
-			At(errs.Field{Pointer: "/name", Message: "is taken"}).Because(err)
+		return errs.New(errs.Conflict, member+"_taken", "%s", message).
+			At(errs.Field{Pointer: "/" + member, Message: "is taken"}).Because(err)
 	}
 	return err
 }
 
+// archivedFirst words why remove, which is called with a row that is there and
+// deletes only what is archived, did not delete it.
+func archivedFirst(remove func(context.Context, query.DBTX, uuid.UUID) (bool, error), advice string) func(context.Context, query.DBTX, uuid.UUID) (bool, error) {
+	return func(ctx context.Context, tx query.DBTX, id uuid.UUID) (bool, error) {
+		removed, err := remove(ctx, tx, id)
+		if err == nil && !removed {
+			err = errs.New(errs.Conflict, "archive_first", "%s", advice)
+		}
+		return removed, err
+	}
+}
+
 // referrers says in words what a table's rows are to a landlord.
-var referrers = map[string]string{"units": "units"}
+var referrers = map[string]string{
+	"units": "units", "tenants": "tenants", "tenancies": "tenancies", "tenant_invites": "invites", "tickets": "tickets",
+}
 
 // removal words the answer of a delete function.
 func removal(removed bool, err error) error {
@@ -187,7 +206,7 @@ func removal(removed bool, err error) error {
 			what = "other records"
 		}
 		return errs.New(errs.Conflict, "in_use",
-			"There are still %s that refer to this. Move or delete them first, or archive this instead.", what).Because(err)
+			"There are still %s that refer to this. Move or delete them first, or keep this, archived.", what).Because(err)
 	}
 	if err == nil && !removed {
 		return db.Forbidden()
