@@ -226,6 +226,35 @@ as $$
       from (select current_setting('app.invite_hash', true)) s (h)
 $$;
 
+-- next_ticket_statuses is where the caller may take a ticket from where it is: the
+-- one table of transitions. A tenant may give up what nobody has looked at, and
+-- reopen what is not mended after all. done_at is when the ticket was resolved or
+-- closed: it can be reopened within 30 days of that.
+create or replace function app.next_ticket_statuses(status text, done_at timestamptz) returns text[]
+    language sql stable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+    select array_remove(
+        case when current_setting('role') = 'rowhouse_tenant' then
+            case status
+                when 'NEW'         then '{CANCELLED}'
+                when 'RESOLVED'    then '{OPEN}'
+                else '{}'
+            end
+        else
+            case status
+                when 'NEW'         then '{OPEN,IN_PROGRESS,ON_HOLD,RESOLVED,CANCELLED}'
+                when 'OPEN'        then '{IN_PROGRESS,ON_HOLD,RESOLVED,CANCELLED}'
+                when 'IN_PROGRESS' then '{OPEN,ON_HOLD,RESOLVED,CANCELLED}'
+                when 'ON_HOLD'     then '{OPEN,IN_PROGRESS,RESOLVED,CANCELLED}'
+                when 'RESOLVED'    then '{CLOSED,OPEN}'
+                when 'CLOSED'      then '{OPEN}'
+                else '{}'
+            end
+        end::text[],
+        case when done_at < now() - interval '30 days' then 'OPEN' end)
+$$;
+
 -- guard_ticket keeps a ticket's life in order, whoever writes: where it may go
 -- from where it is, when it is due, and that a tenant's ticket belongs to the
 -- landlord of that tenant. It runs as the caller and sees what the caller sees.
@@ -235,11 +264,10 @@ create or replace function app.guard_ticket() returns trigger
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    by_tenant boolean := current_setting('role') = 'rowhouse_tenant';
-    allowed   boolean;
+    done_at timestamptz;
 begin
     if tg_op = 'INSERT' then
-        if by_tenant then
+        if current_setting('role') = 'rowhouse_tenant' then
             new.owner_user_id := (select t.owner_user_id from app.tenants t where t.id = new.tenant_id);
             new.source := 'TENANT_PORTAL';
         end if;
@@ -249,30 +277,23 @@ begin
         return new;
     end if;
 
-    if new.priority is distinct from old.priority and new.due_at is not distinct from old.due_at then
+    -- a date that came from the priority goes with it; one that was chosen stays
+    if new.due_at is null
+       or (new.priority <> old.priority and new.due_at = old.due_at
+           and old.due_at = old.created_at + app.time_to_due(old.priority)) then
         new.due_at := old.created_at + app.time_to_due(new.priority);
     end if;
     if new.status = old.status then
         return new;
     end if;
-    allowed := exists (
-        select from (values
-            ('NEW', 'OPEN', false), ('NEW', 'IN_PROGRESS', false), ('NEW', 'ON_HOLD', false),
-            ('NEW', 'RESOLVED', false), ('NEW', 'CANCELLED', true),
-            ('OPEN', 'IN_PROGRESS', false), ('OPEN', 'ON_HOLD', false), ('OPEN', 'RESOLVED', false), ('OPEN', 'CANCELLED', false),
-            ('IN_PROGRESS', 'OPEN', false), ('IN_PROGRESS', 'ON_HOLD', false), ('IN_PROGRESS', 'RESOLVED', false),
-            ('IN_PROGRESS', 'CANCELLED', false),
-            ('ON_HOLD', 'OPEN', false), ('ON_HOLD', 'IN_PROGRESS', false), ('ON_HOLD', 'RESOLVED', false), ('ON_HOLD', 'CANCELLED', false),
-            ('RESOLVED', 'CLOSED', false), ('RESOLVED', 'OPEN', true), ('CLOSED', 'OPEN', false)
-        ) as transition (from_status, to_status, tenant_may)
-        where from_status = old.status and to_status = new.status and (tenant_may or not by_tenant));
-    if not allowed then
+    done_at := coalesce(old.closed_at, old.resolved_at);
+    if new.status <> all (app.next_ticket_statuses(old.status, done_at)) then
+        if new.status = any (app.next_ticket_statuses(old.status, now())) then
+            raise exception 'A ticket can be reopened within 30 days. Open a new one.' using errcode = 'RH409';
+        end if;
         raise exception 'A ticket that is % can''t become %.', old.status, new.status using errcode = 'RH409';
     end if;
     if old.status in ('RESOLVED', 'CLOSED') and new.status = 'OPEN' then
-        if coalesce(old.closed_at, old.resolved_at) < now() - interval '30 days' then
-            raise exception 'A ticket can be reopened within 30 days. Open a new one.' using errcode = 'RH409';
-        end if;
         new.reopened_count := old.reopened_count + 1;
         new.resolved_at := null;
         new.closed_at := null;

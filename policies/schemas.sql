@@ -8,7 +8,8 @@
 grant usage on schema app to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover,
     rowhouse_clerk, rowhouse_api, rowhouse_worker;
 
-grant execute on function app.current_user_id(), app.invite_hash(), app.time_to_due(text)
+grant execute on function app.current_user_id(), app.invite_hash(), app.time_to_due(text),
+                          app.next_ticket_statuses(text, timestamptz)
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover, rowhouse_clerk;
 
 set local role rowhouse_clerk;

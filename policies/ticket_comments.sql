@@ -31,8 +31,8 @@ create policy landlord_insert_ticket_comments on app.ticket_comments for insert 
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_update_ticket_comments on app.ticket_comments for update to rowhouse_landlord
-    using (owner_user_id = (select app.current_user_id()))
-    with check (owner_user_id = (select app.current_user_id()));
+    using (owner_user_id = (select app.current_user_id()) and created_by = (select app.current_user_id()))
+    with check (owner_user_id = (select app.current_user_id()) and created_by = (select app.current_user_id()));
 
 create policy remover_select_ticket_comments on app.ticket_comments for select to rowhouse_remover
     using (owner_user_id = (select app.current_user_id()));
