@@ -1,6 +1,7 @@
 -- +goose Up
 -- A file that belongs to a ticket. The bytes lie in a store under storage_key,
--- which begins with the owner; a row that one can read is what opens them.
+-- which begins with the owner; a row that one can read is what opens them, so no
+-- row may name another landlord's place.
 --
 -- Locks: creates new objects only.
 
@@ -19,6 +20,8 @@ create table app.attachments (
     created_at    timestamptz not null default now(),
 
     primary key (owner_user_id, id),
+    constraint attachments_storage_key_check
+        check (starts_with(storage_key, owner_user_id::text || '/') and strpos(storage_key, '..') = 0),
     constraint attachments_ticket_fkey foreign key (owner_user_id, ticket_id)
         references app.tickets (owner_user_id, id) on delete cascade
 );
