@@ -29,3 +29,17 @@ func From(ctx context.Context) (Identity, bool) {
 	id, ok := ctx.Value(contextKey{}).(Identity)
 	return id, ok
 }
+
+type tokenKey struct{}
+
+// WithToken returns a context that carries the caller's own access token, for
+// what is asked of the identity provider's other services in their name.
+func WithToken(ctx context.Context, token string) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
+// Token returns the access token that ctx carries, if any.
+func Token(ctx context.Context) (string, bool) {
+	token, ok := ctx.Value(tokenKey{}).(string)
+	return token, ok
+}

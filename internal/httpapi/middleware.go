@@ -113,7 +113,7 @@ func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
 				writeProblem(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))
+			next.ServeHTTP(w, r.WithContext(auth.WithToken(auth.With(r.Context(), id), token)))
 		})
 	}
 }
