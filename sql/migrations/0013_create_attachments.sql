@@ -20,7 +20,7 @@ create table app.attachments (
     created_at    timestamptz not null default now(),
 
     primary key (owner_user_id, id),
-    constraint attachments_storage_key_check
+    constraint attachments_place_check
         check (starts_with(storage_key, owner_user_id::text || '/') and strpos(storage_key, '..') = 0),
     constraint attachments_ticket_fkey foreign key (owner_user_id, ticket_id)
         references app.tickets (owner_user_id, id) on delete cascade
