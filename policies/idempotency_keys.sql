@@ -1,13 +1,13 @@
--- idempotency_keys: a landlord's own, written with each keyed create and
+-- idempotency_keys: everybody's own, written with each keyed create and
 -- forgotten after a day.
 --
---            rowhouse_landlord   rowhouse_remover
---   select   own                 own
---   insert   own
---   update   own (the answer)
---   delete                       own (through app.forget_idempotency_keys)
+--            rowhouse_landlord   rowhouse_tenant     rowhouse_remover
+--   select   own                 own                 own
+--   insert   own                 own
+--   update   own (the answer)    own (the answer)
+--   delete                                           own (through app.forget_idempotency_keys)
 --
--- A landlord chooses the key; it is unique within their own keys only.
+-- The caller chooses the key; it is unique within their own keys only.
 
 alter table app.idempotency_keys enable row level security;
 alter table app.idempotency_keys force row level security;
@@ -15,6 +15,9 @@ alter table app.idempotency_keys force row level security;
 grant select on app.idempotency_keys to rowhouse_landlord;
 grant insert (key, operation, request_hash) on app.idempotency_keys to rowhouse_landlord;
 grant update (answer) on app.idempotency_keys to rowhouse_landlord;
+grant select on app.idempotency_keys to rowhouse_tenant;
+grant insert (key, operation, request_hash) on app.idempotency_keys to rowhouse_tenant;
+grant update (answer) on app.idempotency_keys to rowhouse_tenant;
 grant select, delete on app.idempotency_keys to rowhouse_remover;
 
 create policy boundary_all_idempotency_keys on app.idempotency_keys as restrictive to public
@@ -31,6 +34,16 @@ create policy landlord_update_idempotency_keys on app.idempotency_keys for updat
     using (owner_user_id = (select app.current_user_id()))
     with check (owner_user_id = (select app.current_user_id()));
 
+create policy tenant_select_idempotency_keys on app.idempotency_keys for select to rowhouse_tenant
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy tenant_insert_idempotency_keys on app.idempotency_keys for insert to rowhouse_tenant
+    with check (owner_user_id = (select app.current_user_id()));
+
+create policy tenant_update_idempotency_keys on app.idempotency_keys for update to rowhouse_tenant
+    using (owner_user_id = (select app.current_user_id()))
+    with check (owner_user_id = (select app.current_user_id()));
+
 create policy remover_select_idempotency_keys on app.idempotency_keys for select to rowhouse_remover
     using (owner_user_id = (select app.current_user_id()));
 
@@ -38,5 +51,5 @@ create policy remover_delete_idempotency_keys on app.idempotency_keys for delete
     using (owner_user_id = (select app.current_user_id()));
 
 set local role rowhouse_remover;
-grant execute on function app.forget_idempotency_keys() to rowhouse_landlord;
+grant execute on function app.forget_idempotency_keys() to rowhouse_landlord, rowhouse_tenant;
 set local role rowhouse_owner;

@@ -14,7 +14,7 @@ alter table app.tenant_invites force row level security;
 grant select (owner_user_id, id, tenant_id, unit_id, email, landlord_name, unit_label, expires_at, send_count, sent_at,
               last_error, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord;
 grant insert (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at) on app.tenant_invites to rowhouse_landlord;
-grant update (token_hash, expires_at, send_count, sent_at, last_error, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
+grant update (unit_id, email, token_hash, expires_at, send_count, sent_at, last_error, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
 grant select (owner_user_id, id, tenant_id, email, landlord_name, unit_label, expires_at, claimed_at, claimed_by_user_id,
               revoked_at) on app.tenant_invites to rowhouse_user;
 grant update (claimed_at, claimed_by_user_id) on app.tenant_invites to rowhouse_user;
