@@ -173,6 +173,14 @@ select step, required, remedy
      where n.nspname = 'public'
        and exists (select from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a where a.grantee = 0)
     union all
+    -- triggers of rowhouse_clerk tell every process whose roles have changed; before
+    -- PUBLIC loses the right
+    select 81, false, 'grant execute on function pg_catalog.pg_notify(text, text) to rowhouse_clerk'
+      from pg_proc p
+     where p.oid = 'pg_catalog.pg_notify(text, text)'::regprocedure and to_regrole('rowhouse_clerk') is not null
+       and not exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                        where a.grantee = to_regrole('rowhouse_clerk') and a.privilege_type = 'EXECUTE')
+    union all
     select 82, false, format('revoke execute on function %s from public',
                              string_agg(format('pg_catalog.%s', signature), ', ' order by signature::text))
       from shared_functions

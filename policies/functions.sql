@@ -514,11 +514,72 @@ as $$
     select case when row_data ? 'token_hash' then row_data || '{"token_hash": "***"}' else row_data end
 $$;
 
+-- my_roles are what the caller is: OWNER of something, TENANT of somebody, ADMIN of
+-- Rowhouse itself. Shown to them, and no right follows from it.
+create or replace function app.my_roles() returns text[]
+    language plpgsql stable parallel restricted security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    me uuid := app.current_user_id();
+begin
+    return array(
+        select held.role
+          from (values
+                   (1, 'OWNER', exists (select from app.units u where u.owner_user_id = me)
+                             or exists (select from app.properties p where p.owner_user_id = me)
+                             or exists (select from app.tenants t where t.owner_user_id = me)),
+                   (2, 'TENANT', exists (select from app.tenants t where t.user_id = me)),
+                   (3, 'ADMIN', exists (select from app.users u where u.id = me and u.is_admin))
+               ) as held (place, role, holds)
+         where held.holds
+         order by held.place);
+end
+$$;
+
+-- tell_role_change tells every process whose roles may have changed: those whom the
+-- column that is its argument named, and those whom it names. A notification says who
+-- and not what; Postgres sends it at commit, each name once.
+create or replace function app.tell_role_change() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_notify('rowhouse_roles', named.id)
+       from (values (to_jsonb(old) ->> tg_argv[0]), (to_jsonb(new) ->> tg_argv[0])) as named (id)
+      where named.id is not null;
+    return null;
+end
+$$;
+
+-- tell_owner_change tells who has come to own their first row, which makes them a
+-- landlord, and who has lost one. Of further rows nobody is told: while a
+-- notification is committed no other can be. A loss is always told, because two
+-- transactions that delete the last rows do not see each other.
+create or replace function app.tell_owner_change() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_notify('rowhouse_roles', o.owner_user_id::text)
+       from (select distinct c.owner_user_id from changed c) as o
+      where tg_op = 'DELETE'
+         or not (exists (select from app.units u
+                          where u.owner_user_id = o.owner_user_id and u.id not in (select c.id from changed c))
+              or exists (select from app.properties p
+                          where p.owner_user_id = o.owner_user_id and p.id not in (select c.id from changed c))
+              or exists (select from app.tenants t
+                          where t.owner_user_id = o.owner_user_id and t.id not in (select c.id from changed c)));
+    return null;
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_clerk;
 
 -- Created here for the triggers of migrations; policy apply takes them away again.
 set local role rowhouse_clerk;
-grant execute on function app.number_ticket(), app.keep_landlord_card(), app.record_ticket_event(), app.record_change()
+grant execute on function app.number_ticket(), app.keep_landlord_card(), app.record_ticket_event(), app.record_change(),
+                          app.tell_role_change(), app.tell_owner_change()
     to rowhouse_owner;
 set local role rowhouse_owner;

@@ -17,6 +17,7 @@ grant update (name, kind, address1, address2, city, state, postal_code, country,
 grant select, delete on app.properties to rowhouse_remover;
 grant select (owner_user_id, id, name, address1, address2, city, state, postal_code, country)
     on app.properties to rowhouse_tenant;
+grant select (owner_user_id, id) on app.properties to rowhouse_clerk;
 
 create policy boundary_all_properties on app.properties as restrictive to public
     using (owner_user_id = (select app.current_user_id())
@@ -41,6 +42,10 @@ create policy remover_delete_properties on app.properties for delete to rowhouse
 
 create policy tenant_select_properties on app.properties for select to rowhouse_tenant
     using (owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and id = any ((select app.my_property_ids())::uuid[]));
+
+-- the caller's own (app.my_roles)
+create policy clerk_select_properties on app.properties for select to rowhouse_clerk
+    using (owner_user_id = (select app.current_user_id()));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_property(uuid) to rowhouse_landlord;

@@ -16,4 +16,5 @@ set local role rowhouse_clerk;
 grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_unit_ids(), app.my_property_ids(),
                           app.claimed_tenant_id()
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover;
+grant execute on function app.my_roles() to rowhouse_user;
 set local role rowhouse_owner;

@@ -58,8 +58,9 @@ create policy user_update_tenants on app.tenants for update to rowhouse_user
            and id = (select app.claimed_tenant_id()))
     with check (user_id = (select app.current_user_id()));
 
+-- the caller's as tenant (app.my_tenant_ids …) and as landlord (app.my_roles)
 create policy clerk_select_tenants on app.tenants for select to rowhouse_clerk
-    using (user_id = (select app.current_user_id()));
+    using (user_id = (select app.current_user_id()) or owner_user_id = (select app.current_user_id()));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenant(uuid) to rowhouse_landlord;

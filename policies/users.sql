@@ -1,12 +1,13 @@
 -- users: everybody has their own row and nobody another's.
 --
---            rowhouse_user      others
---   select   self
+--            rowhouse_user      rowhouse_clerk            others
+--   select   self               the caller (app.my_roles)
 --   insert   self
 --   update   self
 --   delete
 --
--- The id is a default, never a value that a caller could send.
+-- The id is a default, never a value that a caller could send. is_admin is nobody's
+-- to write.
 
 alter table app.users enable row level security;
 alter table app.users force row level security;
@@ -14,6 +15,7 @@ alter table app.users force row level security;
 grant select on app.users to rowhouse_user;
 grant insert (email) on app.users to rowhouse_user;
 grant update (email, full_name, company_name, phone, locale, time_zone, currency) on app.users to rowhouse_user;
+grant select (id, is_admin) on app.users to rowhouse_clerk;
 
 create policy boundary_all_users on app.users as restrictive to public
     using (id = (select app.current_user_id()))
@@ -28,3 +30,6 @@ create policy user_insert_users on app.users for insert to rowhouse_user
 create policy user_update_users on app.users for update to rowhouse_user
     using (id = (select app.current_user_id()))
     with check (id = (select app.current_user_id()));
+
+create policy clerk_select_users on app.users for select to rowhouse_clerk
+    using (id = (select app.current_user_id()));

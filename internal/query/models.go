@@ -293,4 +293,5 @@ type User struct {
 	Version     int32
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	IsAdmin     bool
 }

@@ -24,7 +24,7 @@ func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (boo
 }
 
 const userForUpdate = `-- name: UserForUpdate :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at from app.users for no key update
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users for no key update
 `
 
 // UserForUpdate locks the caller's profile for the rest of the transaction.
@@ -43,6 +43,7 @@ func (q *Queries) UserForUpdate(ctx context.Context, db DBTX) (User, error) {
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.IsAdmin,
 	)
 	return i, err
 }
@@ -61,7 +62,7 @@ func (q *Queries) UserProvision(ctx context.Context, db DBTX, email *string) err
 }
 
 const userSelf = `-- name: UserSelf :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at from app.users
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users
 `
 
 func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
@@ -79,6 +80,7 @@ func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.IsAdmin,
 	)
 	return i, err
 }
@@ -87,7 +89,7 @@ const userUpdate = `-- name: UserUpdate :one
 update app.users
    set full_name = $1, company_name = $2, phone = $3,
        locale = $4, time_zone = $5, currency = $6
-returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at
+returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin
 `
 
 type UserUpdateParams struct {
@@ -121,6 +123,7 @@ func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams)
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.IsAdmin,
 	)
 	return i, err
 }

@@ -1,0 +1,3 @@
+-- UserRoles are the caller's: OWNER, TENANT, ADMIN or none.
+-- name: UserRoles :one
+select app.my_roles()::text[] as roles;
