@@ -562,14 +562,16 @@ create or replace function app.tell_owner_change() returns trigger
 as $$
 begin
     perform pg_notify('rowhouse_roles', o.owner_user_id::text)
-       from (select distinct c.owner_user_id from changed c) as o
+       from (select c.owner_user_id, count(*) as rows from changed c group by c.owner_user_id) as o
       where tg_op = 'DELETE'
-         or not (exists (select from app.units u
-                          where u.owner_user_id = o.owner_user_id and u.id not in (select c.id from changed c))
-              or exists (select from app.properties p
-                          where p.owner_user_id = o.owner_user_id and p.id not in (select c.id from changed c))
-              or exists (select from app.tenants t
-                          where t.owner_user_id = o.owner_user_id and t.id not in (select c.id from changed c)));
+         -- they own these and no others, as far as can be seen
+         or (select count(*)
+               from (select 1 from app.units u where u.owner_user_id = o.owner_user_id
+                     union all
+                     select 1 from app.properties p where p.owner_user_id = o.owner_user_id
+                     union all
+                     select 1 from app.tenants t where t.owner_user_id = o.owner_user_id
+                     limit o.rows + 1) as owned) <= o.rows;
     return null;
 end
 $$;
