@@ -43,6 +43,8 @@ type Config struct {
 	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
 
+	OverpassURL string `env:"OVERPASS_URL" doc:"interpreter of an OpenStreetMap Overpass server to find contractors with, https or loopback; learns a ticket's category and where the property is, rounded to a kilometre, or its city and postal code; empty asks nobody"`
+
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`
 	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:9999" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
