@@ -108,6 +108,14 @@ func (a *API) routes(api huma.API) {
 
 	list(api, "/properties", "listProperties", "List your properties", a.listProperties)
 	keep(api, a.db, propertiesResource)
+
+	list(api, "/tickets", "listTickets", "List your tickets", a.listTickets)
+	create(api, "/tickets", "createTicket", "Add a ticket", a.createTicket)
+	keepMade(api, a.db, ticketsResource)
+	get(api, "/tickets/{id}/timeline", "getTicketTimeline", "Show what happened to a ticket", a.ticketTimeline)
+	get(api, "/tickets/{id}/comments", "listComments", "List a ticket's comments", a.listComments)
+	create(api, "/tickets/{id}/comments", "createComment", "Add a comment", a.createComment)
+	keepMade(api, a.db, commentsResource)
 }
 
 // What every operation may answer, whatever it does.

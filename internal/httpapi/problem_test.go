@@ -33,6 +33,19 @@ var routes = []struct {
 	{http.MethodPut, "/properties/" + noSuchRow, object{"name": "Attic"}},
 	{http.MethodPatch, "/properties/" + noSuchRow, object{"name": "Attic"}},
 	{http.MethodDelete, "/properties/" + noSuchRow, nil},
+	{http.MethodGet, "/tickets", nil},
+	{http.MethodPost, "/tickets", object{"title": "Drip", "unitId": noSuchRow}},
+	{http.MethodGet, "/tickets/" + noSuchRow, nil},
+	{http.MethodPut, "/tickets/" + noSuchRow, object{"title": "Drip", "unitId": noSuchRow, "status": "NEW"}},
+	{http.MethodPatch, "/tickets/" + noSuchRow, object{"title": "Drip"}},
+	{http.MethodDelete, "/tickets/" + noSuchRow, nil},
+	{http.MethodGet, "/tickets/" + noSuchRow + "/timeline", nil},
+	{http.MethodGet, "/tickets/" + noSuchRow + "/comments", nil},
+	{http.MethodPost, "/tickets/" + noSuchRow + "/comments", object{"body": "Soon"}},
+	{http.MethodGet, "/comments/" + noSuchRow, nil},
+	{http.MethodPut, "/comments/" + noSuchRow, object{"body": "Soon"}},
+	{http.MethodPatch, "/comments/" + noSuchRow, object{"body": "Soon"}},
+	{http.MethodDelete, "/comments/" + noSuchRow, nil},
 }
 
 func TestWithoutToken(t *testing.T) {

@@ -71,8 +71,14 @@ type removeInput struct {
 
 // keep registers the operations on single rows of a kind.
 func keep[R, D, V any](api huma.API, d *db.DB, r resource[R, D, V]) {
+	create(api, r.path, "create"+r.name, "Add "+r.noun, rows[R, D, V]{r, d}.create)
+	keepMade(api, d, r)
+}
+
+// keepMade is keep for a kind whose rows are made in a way of their own: its
+// resource needs no create.
+func keepMade[R, D, V any](api huma.API, d *db.DB, r resource[R, D, V]) {
 	h := rows[R, D, V]{r, d}
-	create(api, r.path, "create"+r.name, "Add "+r.noun, h.create)
 	get(api, r.path+"/{id}", "get"+r.name, "Show "+r.noun, h.get)
 	change(api, http.MethodPut, r.path+"/{id}", "replace"+r.name, "Replace "+r.noun+"'s data", h.replace)
 	change(api, http.MethodPatch, r.path+"/{id}", "update"+r.name, "Change some of "+r.noun+"'s data", h.patch)

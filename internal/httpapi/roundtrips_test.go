@@ -95,6 +95,25 @@ var roundTripTests = []struct {
 	{"updateProperty", "PATCH {property}", object{"city": "Delft"}, nil, 3},
 	{"deleteProperty", "DELETE {property}", nil, nil, 3},
 
+	{"listTickets", "GET /tickets", nil, nil, 2},
+	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},
+	{"listTickets", "GET /tickets?cursor=*&limit=100", nil, nil, 2},
+	{"createTicket", "POST /tickets", object{"title": "Drip", "unitId": "{unitId}"}, nil, 2},
+	{"createTicket", "POST /tickets", object{"title": "Drip", "unitId": "{unitId}"}, []string{key("{new}t")}, 5},
+	{"getTicket", "GET {ticket}", nil, nil, 2},
+	{"replaceTicket", "PUT {ticket}", object{"title": "Leak", "unitId": "{unitId}", "status": "OPEN"}, nil, 3},
+	{"updateTicket", "PATCH {ticket}", object{"status": "OPEN"}, nil, 3},
+	{"deleteTicket", "DELETE {archived ticket}", nil, nil, 3},
+	{"getTicketTimeline", "GET {ticket}/timeline", nil, nil, 2},
+	{"listComments", "GET {ticket}/comments", nil, nil, 2},
+	{"listComments", "GET {ticket}/comments?cursor=*&q=a", nil, nil, 2},
+	{"createComment", "POST {ticket}/comments", object{"body": "Soon"}, nil, 2},
+	{"createComment", "POST {ticket}/comments", object{"body": "Soon"}, []string{key("{new}c")}, 5},
+	{"getComment", "GET {comment}", nil, nil, 2},
+	{"replaceComment", "PUT {comment}", object{"body": "Later"}, nil, 3},
+	{"updateComment", "PATCH {comment}", object{"body": "Later"}, nil, 3},
+	{"deleteComment", "DELETE {comment}", nil, nil, 3},
+
 	// nothing that is refused before the database is asked costs a round trip
 	{"listUnits", "GET /units?page=0", nil, nil, 0},
 	{"createUnit", "POST /units", object{"name": ""}, nil, 0},
@@ -140,10 +159,16 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	case "{property}":
 		path = c.created("/properties", object{"name": uuid.NewString()})
 	}
+	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
+		path = c.preparedTicket(path)
+	}
 	filled := object{}
 	if given, ok := body.(object); ok {
 		for name, value := range given {
 			filled[name] = fresh(value.(string))
+			if value == "{unitId}" {
+				filled[name] = c.post("/units", object{"name": uuid.NewString()}).ok(http.StatusCreated).body["id"]
+			}
 		}
 		if filled["name"] == "Flat" || filled["name"] == "House" {
 			filled["name"] = uuid.NewString()
