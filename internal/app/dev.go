@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rowhouse/internal/config"
+	"rowhouse/internal/httpapi"
 	"rowhouse/internal/localauth"
 	"rowhouse/internal/localpg"
 	"rowhouse/internal/migrate"
@@ -85,11 +86,17 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		return err
 	}
 	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
+	cfg.EmailsProven = true // nobody but the one at this machine can sign up
 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return authServer.Serve(running, authListener) })
 	group.Go(func() error {
-		a, err := newAPI(running, cfg, version)
+		a, err := newAPI(running, cfg, version, func(_ context.Context, i httpapi.Invitation) error {
+			_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has one
+			link := "http://localhost:" + port + "/api/v1/invites/" + i.Token
+			_, err := fmt.Fprintf(out, "\nInvite to %s: open %s, and claim it signed in as them with POST %s/claim\n", i.Email, link, link)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -185,7 +192,7 @@ Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
   API            http://localhost:%[2]s/api/v1
   API reference  http://localhost:%[2]s/docs/
   OpenAPI        http://localhost:%[2]s/openapi.json
-  Auth           %[3]s/auth/v1 (stands in for Supabase Auth)
+  Auth           %[3]s/auth/v1 (stands in for Supabase Auth; takes every address as proven)
   Postgres       %[4]s as rowhouse_api
   anon key       %[5]s
 

@@ -32,7 +32,7 @@ func Serve(ctx context.Context, cfg config.Config, version string) error {
 	if missing != nil {
 		return missing
 	}
-	a, err := newAPI(ctx, cfg, version)
+	a, err := newAPI(ctx, cfg, version, nil)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,8 @@ type api struct {
 	http   *httpapi.API
 }
 
-func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error) {
+// newAPI hands invites to invited, if that is not nil.
+func newAPI(ctx context.Context, cfg config.Config, version string, invited func(context.Context, httpapi.Invitation) error) (*api, error) {
 	// Before the database is waited for: bad settings show at once.
 	tokens, err := auth.NewVerifier(ctx, auth.Config{
 		JWKSURL: cfg.JWKSURL, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
@@ -73,6 +74,7 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 	a.http, err = httpapi.New(httpapi.Config{
 		DB: d, Tokens: tokens, Version: version,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
+		EmailsProven: cfg.EmailsProven, Invited: invited,
 	})
 	if err != nil {
 		a.close()

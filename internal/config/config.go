@@ -42,6 +42,7 @@ type Config struct {
 	JWTAudience     string `env:"JWT_AUDIENCE" envDefault:"authenticated" doc:"aud that tokens must have"`
 	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
+	EmailsProven    bool   `env:"EMAILS_PROVEN" envDefault:"true" doc:"false if the project lets people in before they have confirmed their address (autoconfirm); invites can then not be claimed"`
 
 	OverpassURL string `env:"OVERPASS_URL" doc:"interpreter of an OpenStreetMap Overpass server to find contractors with, https or loopback; learns a ticket's category and where the property is, rounded to a kilometre, or its city and postal code; empty asks nobody"`
 

@@ -32,8 +32,18 @@ type Config struct {
 
 	// RequestTimeout bounds a request's work; 0 means 15 s.
 	RequestTimeout time.Duration
-	// RatePerMinute bounds the requests of one user to this process; 0 means no bound.
+	// RatePerMinute bounds the requests of one user to this process, and those from
+	// one address that need no sign-in; 0 means no bound.
 	RatePerMinute int
+
+	// EmailsProven says that the provider lets nobody in before they have proven
+	// their address. Without that (Supabase Auth with autoconfirm) anybody could claim
+	// anybody's invite, so none can be claimed.
+	EmailsProven bool
+	// Invited takes each invite to the person invited, once, after it was saved. What
+	// fails or is cut off then is lost, and the landlord sends the invite again. With
+	// nil, invites go nowhere.
+	Invited func(context.Context, Invitation) error
 }
 
 // API answers requests.
@@ -41,6 +51,10 @@ type API struct {
 	db       *db.DB
 	profiles *profiles
 	document []byte
+
+	emailsProven bool
+	invited      func(context.Context, Invitation) error
+
 	http.Handler
 }
 
@@ -53,7 +67,7 @@ func New(c Config) (*API, error) {
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 15 * time.Second
 	}
-	a := &API{db: c.DB, profiles: newProfiles(c.DB)}
+	a := &API{db: c.DB, profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -69,10 +83,15 @@ func New(c Config) (*API, error) {
 	r.Get("/healthz", a.alive)
 	r.Get("/readyz", a.ready)
 
+	described := humaConfig(c.Version) // one document for both groups
+	r.Group(func(r chi.Router) {
+		r.Use(limitRateByAddress(c.RatePerMinute), plainQuery, plainBody)
+		a.publicRoutes(humachi.New(r, described))
+	})
 	var api huma.API
 	r.Group(func(r chi.Router) {
 		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody, provision(a.profiles))
-		api = humachi.New(r, humaConfig(c.Version))
+		api = humachi.New(r, described)
 		a.routes(api)
 	})
 	document, err := api.OpenAPI().MarshalJSON()
@@ -116,6 +135,10 @@ func (a *API) routes(api huma.API) {
 	get(api, "/tickets/{id}/comments", "listComments", "List a ticket's comments", a.listComments)
 	create(api, "/tickets/{id}/comments", "createComment", "Add a comment", a.createComment)
 	keepMade(api, a.db, commentsResource)
+
+	a.inviteRoutes(api)
+	a.claimRoutes(api)
+	a.portalRoutes(api)
 }
 
 // What every operation may answer, whatever it does.
@@ -128,6 +151,14 @@ type handler[I, O any] func(context.Context, *I) (*O, error)
 
 func get[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
 	register(api, http.MethodGet, path, id, summary, http.StatusOK, h, http.StatusNotFound)
+}
+
+// public is get for what needs no token.
+func public[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
+	get(api, path, id, summary, h)
+	operation := api.OpenAPI().Paths[prefix+path].Get
+	operation.Security = []map[string][]string{}
+	delete(operation.Responses, strconv.Itoa(http.StatusUnauthorized))
 }
 
 func list[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {

@@ -123,7 +123,7 @@ func references(t testing.TB, pattern *regexp.Regexp, from, text string) (paths 
 func TestEveryOperationIsTested(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	tabled := map[string]bool{}
+	tabled := map[string]bool{"GET /invites/{token}": true} // open to everybody, with tests of its own
 	for _, r := range routes {
 		tabled[r.method+" "+strings.Replace(r.path, noSuchRow, "{id}", 1)] = true
 	}

@@ -121,14 +121,23 @@ func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
 // limitRate bounds the requests of one user, by the verified id: a header could
 // be anybody's. It counts in this process alone.
 func limitRate(perMinute int) func(http.Handler) http.Handler {
+	return limitRateBy(perMinute, func(r *http.Request) (string, error) {
+		id, _ := auth.From(r.Context())
+		return id.UserID.String(), nil
+	})
+}
+
+// limitRateByAddress is limitRate for callers whom nobody knows, by the address
+// that they connect from.
+func limitRateByAddress(perMinute int) func(http.Handler) http.Handler {
+	return limitRateBy(perMinute, httprate.KeyByIP)
+}
+
+func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {
 	if perMinute == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	return httprate.LimitBy(perMinute, time.Minute,
-		func(r *http.Request) (string, error) {
-			id, _ := auth.From(r.Context())
-			return id.UserID.String(), nil
-		},
+	return httprate.LimitBy(perMinute, time.Minute, key,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			// httprate has set Retry-After to the end of the window
 			writeProblem(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))

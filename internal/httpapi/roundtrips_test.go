@@ -95,6 +95,23 @@ var roundTripTests = []struct {
 	{"updateProperty", "PATCH {property}", object{"city": "Delft"}, nil, 3},
 	{"deleteProperty", "DELETE {property}", nil, nil, 3},
 
+	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, nil, 2},
+	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, []string{key("{new}i")}, 5},
+	{"listTenantInvites", "GET /tenant-invites?state=PENDING&q=jo", nil, nil, 2},
+	{"getTenantInvite", "GET {invite}", nil, nil, 2},
+	{"resendTenantInvite", "POST {invite}/resend", nil, nil, 3},
+	{"revokeTenantInvite", "POST {invite}/revoke", nil, nil, 3},
+	{"getInvite", "GET /invites/x", nil, nil, 2},
+	{"claimInvite", "POST /invites/x/claim", nil, nil, 2},
+	// those of tenants also in TestPortalRoundTrips
+	{"listPortalHomes", "GET /portal/homes", nil, nil, 2},
+	{"listPortalTickets", "GET /portal/tickets", nil, nil, 2},
+	{"getPortalTicket", "GET /portal/tickets/" + noSuchRow, nil, nil, 2},
+	{"createPortalTicket", "POST /portal/tickets", object{"tenancyId": noSuchRow, "title": "Tap drips"}, nil, 2},
+	{"createPortalComment", "POST /portal/tickets/" + noSuchRow + "/comments", object{"body": "Friday suits me"}, nil, 4}, // a statement that failed
+	{"cancelPortalTicket", "POST /portal/tickets/" + noSuchRow + "/cancel", nil, nil, 2},
+	{"reopenPortalTicket", "POST /portal/tickets/" + noSuchRow + "/reopen", nil, nil, 2},
+
 	{"listTickets", "GET /tickets", nil, nil, 2},
 	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},
 	{"listTickets", "GET /tickets?cursor=*&limit=100", nil, nil, 2},
@@ -158,6 +175,8 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 		path = c.created("/units", object{"name": uuid.NewString()})
 	case "{property}":
 		path = c.created("/properties", object{"name": uuid.NewString()})
+	case "{invite}", "{invite}/resend", "{invite}/revoke":
+		path = c.created("/tenants/invite", kay(object{"email": uuid.NewString() + "@example.com"})) + strings.TrimPrefix(path, "{invite}")
 	}
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)

@@ -1,0 +1,132 @@
+-- The policies add owner_user_id = the caller to what landlords send here, and
+-- token_hash = the token they hold to what invitees send. No query returns a
+-- token's hash: nobody may read it.
+
+-- InviteTenant makes sure that the landlord has a tenant with this address. One
+-- who is there keeps the name and comes back from the archive; the row is locked,
+-- so that two invites of one person come after one another.
+-- name: InviteTenant :exec
+insert into app.tenants as t (first_name, last_name, email, unit_id)
+values (@first_name, @last_name, @email::text, sqlc.narg('unit_id')::uuid)
+on conflict (owner_user_id, lower(email)) where email is not null do update
+   set unit_id = coalesce(excluded.unit_id, t.unit_id), archived_at = null
+ where t.archived_at is not null or t.unit_id is distinct from coalesce(excluded.unit_id, t.unit_id);
+
+-- InviteTenancy makes the tenant live in the unit from today, unless a tenancy
+-- there has not ended. One that was cancelled or began today is the same row.
+-- name: InviteTenancy :exec
+insert into app.tenancies (unit_id, tenant_id, start_date)
+select u.id, t.id, current_date
+  from app.tenants t, app.units u
+ where lower(t.email) = lower(@email::text) and t.email is not null and t.user_id is null and u.id = sqlc.narg('unit_id')::uuid
+   and not exists (select from app.tenancies y
+                    where y.owner_user_id = t.owner_user_id and y.tenant_id = t.id and y.unit_id = u.id
+                      and y.cancelled_at is null and (y.end_date is null or y.end_date >= current_date))
+on conflict (owner_user_id, unit_id, tenant_id, start_date) do update
+   set cancelled_at = null, end_date = null;
+
+-- InviteOpen opens an invite for the tenant with this address, or gives the open
+-- one another token. There is no row for a tenant who has a login.
+-- name: InviteOpen :one
+insert into app.tenant_invites as i (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), @token_hash::bytea,
+       (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
+       (select concat_ws(', ', u.name, p.name)
+          from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
+         where u.owner_user_id = t.owner_user_id and u.id = t.unit_id),
+       now() + interval '14 days'
+  from app.tenants t
+ where lower(t.email) = lower(@email::text) and t.email is not null and t.user_id is null
+on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do update
+   set unit_id = excluded.unit_id, email = excluded.email, token_hash = @token_hash::bytea, landlord_name = excluded.landlord_name,
+       unit_label = excluded.unit_label, expires_at = excluded.expires_at, send_count = i.send_count + 1,
+       sent_at = null, last_error = null
+returning i.id, i.tenant_id, i.email, i.landlord_name, i.unit_label, i.expires_at, i.version;
+
+-- TenantInvitesCount and TenantInvitesPage share their filters, as UnitsCount and
+-- UnitsPage do.
+-- name: TenantInvitesCount :one
+select count(*)
+  from app.tenant_invites i
+  join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
+ where (sqlc.narg('state')::text is null
+        or sqlc.narg('state') = case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+                                     when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)
+   and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (@q::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0);
+
+-- TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_tenant_idx
+-- for one tenant's, and the primary key when walked by id.
+-- name: TenantInvitesPage :many
+select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
+       (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+             when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
+       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+  from app.tenant_invites i
+  join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
+ where (sqlc.narg('state')::text is null
+        or sqlc.narg('state') = case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+                                     when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)
+   and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (@q::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0)
+   and (sqlc.narg('after_id')::uuid is null or i.id > sqlc.narg('after_id'))
+ order by case when @sort::text = 'createdAt' then i.created_at end,
+          case when @sort = '-createdAt' then i.created_at end desc,
+          case when @sort = '-createdAt' then i.id end desc,
+          i.id
+ limit @row_limit::bigint offset @row_offset::bigint;
+
+-- name: TenantInvite :one
+select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
+       (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+             when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
+       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+  from app.tenant_invites i
+  join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
+ where i.id = @id;
+
+-- TenantInviteForUpdate locks an invite for the rest of the transaction.
+-- name: TenantInviteForUpdate :one
+select i.version,
+       (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+             when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state
+  from app.tenant_invites i
+ where i.id = @id
+   for no key update;
+
+-- TenantInviteRenew gives an invite another token and another 14 days, and sends
+-- it to where the tenant has moved to.
+-- name: TenantInviteRenew :exec
+update app.tenant_invites i
+   set token_hash = @token_hash, expires_at = now() + interval '14 days', send_count = i.send_count + 1,
+       sent_at = null, last_error = null,
+       email = coalesce((select lower(t.email) from app.tenants t where t.owner_user_id = i.owner_user_id and t.id = i.tenant_id), i.email)
+ where i.id = @id;
+
+-- name: TenantInviteRevoke :exec
+update app.tenant_invites set revoked_at = now() where id = @id;
+
+-- InviteSeen is what the holder of a token may know. The address never leaves the
+-- database in full.
+-- name: InviteSeen :one
+select i.landlord_name, i.unit_label,
+       (left(i.email, 1) || '***' || coalesce(substring(i.email from '@[^@]*$'), ''))::text as email,
+       (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
+             when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
+       i.expires_at
+  from app.tenant_invites i;
+
+-- InviteClaim marks the invite as claimed by the caller. The policy lets through
+-- one that is open, to its own address.
+-- name: InviteClaim :execrows
+update app.tenant_invites
+   set claimed_at = now(), claimed_by_user_id = app.current_user_id()
+ where claimed_at is null;
+
+-- InviteLink makes the caller the login of the tenant whose invite they have
+-- claimed in this transaction. In a statement of its own: the policy looks for
+-- the claim, and a statement does not see what it does itself.
+-- name: InviteLink :execrows
+update app.tenants set user_id = app.current_user_id() where user_id is null;
