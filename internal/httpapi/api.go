@@ -128,6 +128,15 @@ func (a *API) routes(api huma.API) {
 	list(api, "/properties", "listProperties", "List your properties", a.listProperties)
 	keep(api, a.db, propertiesResource)
 
+	list(api, "/tenants", "listTenants", "List your tenants", a.listTenants)
+	keep(api, a.db, tenantsResource)
+
+	list(api, "/tenancies", "listTenancies", "List your tenancies", a.listTenancies)
+	keep(api, a.db, tenanciesResource)
+
+	list(api, "/contractors", "listContractors", "List your contractors", a.listContractors)
+	keep(api, a.db, contractorsResource)
+
 	list(api, "/tickets", "listTickets", "List your tickets", a.listTickets)
 	create(api, "/tickets", "createTicket", "Add a ticket", a.createTicket)
 	keepMade(api, a.db, ticketsResource)

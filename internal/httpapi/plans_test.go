@@ -72,6 +72,7 @@ type plan struct {
 	Type     string `json:"Node Type"`
 	Index    string `json:"Index Name"`
 	Relation string `json:"Relation Name"`
+	Cond     string `json:"Index Cond"`
 	Plans    []plan
 }
 

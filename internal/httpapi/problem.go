@@ -153,6 +153,12 @@ func invalidRequest(ctx context.Context, status int, details []error) *problem {
 	return newProblem(ctx, e)
 }
 
+// invalid is the refusal of one member of the body for what a schema can't say.
+func invalid(pointer, message string) error {
+	return errs.New(errs.Invalid, "invalid_request", "The request has errors; nothing was changed.").
+		At(errs.Field{Pointer: pointer, Message: message})
+}
+
 // blame turns huma's "body.rooms[2].name" into a JSON pointer, and "query.page"
 // into a parameter.
 func blame(d *huma.ErrorDetail) errs.Field {

@@ -131,6 +131,30 @@ var roundTripTests = []struct {
 	{"updateComment", "PATCH {comment}", object{"body": "Later"}, nil, 3},
 	{"deleteComment", "DELETE {comment}", nil, nil, 3},
 
+	{"listTenants", "GET /tenants", nil, nil, 2},
+	{"listTenants", "GET /tenants?cursor=*&q=a&limit=100", nil, nil, 2},
+	{"getTenant", "GET {tenant}", nil, nil, 2},
+	{"createTenant", "POST /tenants", object{"firstName": "Jo", "lastName": "{new}"}, nil, 2},
+	{"replaceTenant", "PUT {tenant}", object{"firstName": "Jo", "lastName": "Jansen"}, nil, 4}, // reads their tenancy and invite once more
+	{"updateTenant", "PATCH {tenant}", object{"lastName": "Akker"}, nil, 4},
+	{"deleteTenant", "DELETE {archived tenant}", nil, nil, 3},
+
+	{"listTenancies", "GET /tenancies", nil, nil, 2},
+	{"listTenancies", "GET /tenancies?cursor=*&status=ACTIVE&limit=100", nil, nil, 2},
+	{"getTenancy", "GET {tenancy}", nil, nil, 2},
+	{"createTenancy", "POST /tenancies", object{"unitId": "{its unit}", "tenantId": "{its tenant}", "startDate": "2026-01-01"}, nil, 3}, // looks for others
+	{"replaceTenancy", "PUT {tenancy}", object{"unitId": "{its unit}", "tenantId": "{its tenant}", "startDate": "2026-01-01"}, nil, 4},
+	{"updateTenancy", "PATCH {tenancy}", object{"startDate": "2026-01-01"}, nil, 4},
+	{"deleteTenancy", "DELETE {cancelled tenancy}", nil, nil, 3},
+
+	{"listContractors", "GET /contractors", nil, nil, 2},
+	{"listContractors", "GET /contractors?cursor=*&q=a&trade=HVAC", nil, nil, 2},
+	{"getContractor", "GET {contractor}", nil, nil, 2},
+	{"createContractor", "POST /contractors", object{"name": "{new}"}, nil, 2},
+	{"replaceContractor", "PUT {contractor}", object{"name": "Pipes"}, nil, 3},
+	{"updateContractor", "PATCH {contractor}", object{"city": "Delft"}, nil, 3},
+	{"deleteContractor", "DELETE {archived contractor}", nil, nil, 3},
+
 	// nothing that is refused before the database is asked costs a round trip
 	{"listUnits", "GET /units?page=0", nil, nil, 0},
 	{"createUnit", "POST /units", object{"name": ""}, nil, 0},
@@ -149,6 +173,7 @@ func TestRoundTrips(t *testing.T) {
 	few, many := s.newLandlord(t), s.newLandlord(t)
 	s.fill(t, few, 1)
 	s.fill(t, many, 100)
+	s.fillPeople(t, many, 100)
 	for _, test := range roundTripTests {
 		t.Run(test.operation+" "+test.request, func(t *testing.T) {
 			for _, c := range []client{few.as(t), many.as(t)} {
@@ -177,6 +202,19 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 		path = c.created("/properties", object{"name": uuid.NewString()})
 	case "{invite}", "{invite}/resend", "{invite}/revoke":
 		path = c.created("/tenants/invite", kay(object{"email": uuid.NewString() + "@example.com"})) + strings.TrimPrefix(path, "{invite}")
+	case "{tenant}", "{archived tenant}":
+		path = c.created("/tenants", object{"firstName": "Jo", "lastName": "Jansen", "archived": path == "{archived tenant}"})
+	case "{contractor}", "{archived contractor}":
+		path = c.created("/contractors", object{"name": "Pipes", "archived": path == "{archived contractor}"})
+	case "/tenancies", "{tenancy}", "{cancelled tenancy}":
+		_, unit := c.made("/units", object{"name": uuid.NewString()})
+		_, tenant := c.made("/tenants", object{"firstName": "Jo", "lastName": "Jansen"})
+		if path != "/tenancies" {
+			cancelled := path == "{cancelled tenancy}"
+			path = c.created("/tenancies", object{"unitId": unit, "tenantId": tenant, "startDate": "2026-01-01"})
+			c.patch(path, object{"cancelled": cancelled}).ok(http.StatusOK)
+		}
+		fresh = strings.NewReplacer("{its unit}", unit, "{its tenant}", tenant).Replace
 	}
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)
