@@ -6,55 +6,350 @@
 // here what each caller may do with it.
 package isolation
 
-// grants is what a role may do with a table, within its own rows. Columns are
-// separated by spaces; a right that is not named is not held.
+import (
+	"slices"
+	"strings"
+)
+
+// grants is what a role may do with a table. Columns are separated by spaces; a
+// right that is not named is not held. The rows are the caller's own, unless rows
+// says otherwise.
 type grants struct {
-	reads   bool
-	inserts string
-	updates string
+	reads   string // columns, or all
+	inserts string // columns, or all for what only triggers write
+	updates string // likewise
 	deletes bool
+	// rows are the policies that are not simply "own", by verb; the verb "all"
+	// stands for one policy for every command.
+	rows map[string]rule
 }
+
+// rule is which rows a policy lets through and which new ones it accepts; no
+// check is that of using.
+type rule struct{ using, check string }
 
 // table is a table and who may do what with it.
 type table struct {
 	// owner is the column that says whose a row is; empty for tables that are no
 	// landlord's.
 	owner string
+	// byTriggers says that only triggers write it.
+	byTriggers bool
 	// fixed are the columns that no caller writes.
-	fixed  string
-	grants map[string]grants
+	fixed string
+	// chosen are columns that callers write although elsewhere a default does.
+	chosen string
+	// boundary is what no permissive policy gets past; the zero rule is "own".
+	boundary rule
+	// triggers are as Postgres prints them, with " ... " for the table's name; what
+	// calls the function of its own name for each row ends before that.
+	triggers []string
+	grants   map[string]grants
 }
+
+// all stands for all columns.
+const all = "*"
+
+// own are the caller's rows as a landlord.
+const own = "owner_user_id = (select app.current_user_id())"
+
+// What a person has in the books of their landlords.
+const (
+	theirs     = "tenant_id = any ((select app.my_tenant_ids())::uuid[])"
+	landlords  = "owner_user_id = any ((select app.my_landlord_ids())::uuid[])"
+	ofTheirs   = landlords + " and " + theirs
+	theirUnits = "id = any ((select app.my_unit_ids())::uuid[])"
+	homes      = "id = any ((select app.my_property_ids())::uuid[])"
+	claimed    = "id = (select app.claimed_tenant_id())"
+	myself     = "user_id = (select app.current_user_id())"
+	byToken    = "token_hash = (select app.invite_hash())"
+	clerk      = "current_user = 'rowhouse_clerk'"
+)
+
+// remover is what rowhouse_remover may do with what landlords delete.
+var remover = grants{reads: all, deletes: true}
+
+const (
+	guardOwned   = "guard_owned_row BEFORE UPDATE"
+	recordChange = "record_change AFTER INSERT OR DELETE OR UPDATE"
+	tellGain     = "tell_owner_gain AFTER INSERT ... REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
+	tellLoss     = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
+)
 
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
-	"app.users": {owner: "id", fixed: "id version created_at updated_at", grants: map[string]grants{
-		"rowhouse_user": {
-			reads: true, inserts: "email",
-			updates: "email full_name company_name phone locale time_zone currency",
+	"app.users": {
+		owner: "id", fixed: "id version created_at updated_at is_admin",
+		boundary: rule{using: "id = (select app.current_user_id())"},
+		triggers: []string{"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
+			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
-	}},
-	"app.properties": {owner: "owner_user_id", fixed: placeColumns, grants: map[string]grants{
-		"rowhouse_landlord": {reads: true, inserts: propertyColumns, updates: propertyColumns},
-		"rowhouse_remover":  {reads: true, deletes: true},
-	}},
-	"app.units": {owner: "owner_user_id", fixed: placeColumns, grants: map[string]grants{
-		"rowhouse_landlord": {reads: true, inserts: unitColumns, updates: unitColumns},
-		"rowhouse_remover":  {reads: true, deletes: true},
-	}},
+		grants: map[string]grants{
+			"rowhouse_clerk": {reads: "id is_admin", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_user": {
+				reads: all, inserts: "email",
+				updates: "email full_name company_name phone locale time_zone currency",
+				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
+			},
+		},
+	},
+	"app.landlord_cards": {
+		owner: "owner_user_id", byTriggers: true, fixed: "owner_user_id name company_name email phone updated_at",
+		boundary: rule{using: either(own, landlords, clerk)},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all},
+			"rowhouse_tenant":   {reads: all, rows: each(landlords, "select")},
+			"rowhouse_clerk":    {reads: all, inserts: all, updates: all, rows: each("true", "all")},
+		},
+	},
+	"app.properties": {
+		owner: "owner_user_id", fixed: placeColumns,
+		boundary: rule{using: either(own, homes), check: own},
+		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all, inserts: propertyColumns, updates: propertyColumns},
+			"rowhouse_remover":  remover,
+			"rowhouse_tenant": {
+				reads: "owner_user_id id name address1 address2 city state postal_code country",
+				rows:  each(landlords+" and "+homes, "select"),
+			},
+			"rowhouse_clerk": {reads: "owner_user_id id"},
+		},
+	},
+	"app.units": {
+		owner: "owner_user_id", fixed: placeColumns,
+		boundary: rule{using: either(own, theirUnits), check: own},
+		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all, inserts: unitColumns, updates: unitColumns},
+			"rowhouse_remover":  remover,
+			"rowhouse_tenant": {
+				reads: "owner_user_id id property_id name kind address1 address2 city state postal_code country",
+				rows:  each(landlords+" and "+theirUnits, "select"),
+			},
+			"rowhouse_clerk": {reads: "owner_user_id id property_id", rows: each(own+" or "+theirUnits, "select")},
+		},
+	},
 	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
-		"rowhouse_landlord": {reads: true, inserts: "key operation request_hash", updates: "answer"},
-		"rowhouse_remover":  {reads: true, deletes: true},
+		"rowhouse_landlord": {reads: all, inserts: "key operation request_hash", updates: "answer"},
+		"rowhouse_tenant":   {reads: all, inserts: "key operation request_hash", updates: "answer"},
+		"rowhouse_remover":  remover,
 	}},
+	"app.tenants": {
+		owner: "owner_user_id", fixed: placeColumns,
+		boundary: rule{using: either(own, myself, claimed)},
+		triggers: []string{
+			guardOwned, recordChange, tellGain, tellLoss,
+			"tell_role_gain AFTER INSERT ... FOR EACH ROW WHEN ((new.user_id IS NOT NULL)) EXECUTE FUNCTION app.tell_role_change('user_id')",
+			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.user_id IS DISTINCT FROM new.user_id)) EXECUTE FUNCTION app.tell_role_change('user_id')",
+			"tell_role_loss AFTER DELETE ... FOR EACH ROW WHEN ((old.user_id IS NOT NULL)) EXECUTE FUNCTION app.tell_role_change('user_id')",
+		},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all, inserts: personColumns, updates: personColumns},
+			"rowhouse_remover":  remover,
+			"rowhouse_tenant": {
+				reads: "id owner_user_id user_id first_name last_name email phone unit_id",
+				rows:  each(myself, "select"),
+			},
+			"rowhouse_user": {reads: "id owner_user_id user_id", updates: "user_id", rows: map[string]rule{
+				"select": {using: claimed},
+				"update": {using: "user_id is null and " + claimed, check: myself},
+			}},
+			"rowhouse_clerk": {reads: "id owner_user_id user_id", rows: each(myself+" or "+own, "select")},
+		},
+	},
+	"app.tenancies": {
+		owner: "owner_user_id", fixed: ownedColumns,
+		boundary: rule{using: either(own, theirs)},
+		triggers: []string{guardOwned, recordChange},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "unit_id tenant_id start_date end_date is_primary notice_given_on move_out_reason",
+				updates: "start_date end_date is_primary notice_given_on move_out_reason cancelled_at",
+			},
+			"rowhouse_remover": remover,
+			"rowhouse_tenant": {
+				reads: "id owner_user_id unit_id tenant_id start_date end_date is_primary notice_given_on cancelled_at",
+				rows:  each(ofTheirs, "select"),
+			},
+			"rowhouse_clerk": {reads: "unit_id tenant_id cancelled_at owner_user_id", rows: each(theirs, "select")},
+		},
+	},
+	"app.tenant_invites": {
+		owner: "owner_user_id", fixed: ownedColumns,
+		boundary: rule{using: either(own, byToken)},
+		triggers: []string{guardOwned, recordChange},
+		grants: map[string]grants{
+			"rowhouse_landlord": { // everything but the hash of the token
+				reads: ownedColumns + " tenant_id unit_id email landlord_name unit_label expires_at send_count sent_at last_error" +
+					" claimed_at claimed_by_user_id revoked_at",
+				inserts: "tenant_id unit_id email token_hash landlord_name unit_label expires_at",
+				updates: "unit_id email token_hash expires_at send_count sent_at last_error revoked_at landlord_name unit_label",
+			},
+			"rowhouse_user": {
+				reads:   "owner_user_id id tenant_id email landlord_name unit_label expires_at claimed_at claimed_by_user_id revoked_at",
+				updates: "claimed_at claimed_by_user_id",
+				rows: map[string]rule{
+					"select": {using: byToken},
+					"update": {
+						using: byToken + " and claimed_at is null and revoked_at is null and expires_at > now()" +
+							" and email = lower((select current_setting('app.user_email', true)))",
+						check: byToken + " and claimed_by_user_id = (select app.current_user_id())",
+					},
+				},
+			},
+			"rowhouse_clerk": {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+		},
+	},
+	"app.contractors": {owner: "owner_user_id", fixed: placeColumns, triggers: []string{guardOwned, recordChange}, grants: map[string]grants{
+		"rowhouse_landlord": {
+			reads: all, inserts: contractorColumns + " source external_place_id", updates: contractorColumns,
+		},
+		"rowhouse_remover": remover,
+	}},
+	"app.contractor_search_results": {
+		owner: "owner_user_id", fixed: "owner_user_id id", chosen: "updated_at",
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "ticket_id provider provider_place_id fetched_at " + foundColumns,
+				updates: "fetched_at updated_at " + foundColumns,
+			},
+			"rowhouse_remover": remover,
+		},
+	},
+	"app.ticket_counters": {
+		owner: "owner_user_id", byTriggers: true, fixed: "owner_user_id last_number",
+		boundary: rule{using: either(own, clerk)},
+		grants: map[string]grants{
+			"rowhouse_clerk": {reads: all, inserts: all, updates: all, rows: each("true", "all")},
+		},
+	},
+	"app.tickets": {
+		owner: "owner_user_id", fixed: placeColumns + " number resolved_at closed_at reopened_count",
+		boundary: rule{using: either(own, theirs)},
+		triggers: []string{
+			guardOwned, "guard_ticket BEFORE INSERT OR UPDATE", "number_ticket BEFORE INSERT",
+			recordChange, "record_ticket_event AFTER INSERT OR UPDATE",
+		},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: ticketColumns + " tenant_id source", updates: ticketColumns + " status_reason archived_at",
+			},
+			"rowhouse_remover": remover,
+			"rowhouse_tenant": {
+				reads: "id owner_user_id number unit_id tenant_id title description category priority status due_at entry_permission" +
+					" entry_notes scheduled_at resolved_at closed_at version created_at updated_at",
+				inserts: "unit_id tenant_id title description category entry_permission entry_notes",
+				updates: "status",
+				rows: map[string]rule{
+					"select": {using: ofTheirs},
+					"insert": {check: "status = 'NEW' and " + theirs + ` and exists (select from app.tenancies y
+						where y.owner_user_id = tickets.owner_user_id and y.unit_id = tickets.unit_id
+						  and y.tenant_id = tickets.tenant_id and y.cancelled_at is null
+						  and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))`},
+					"update": {using: ofTheirs, check: theirs},
+				},
+			},
+		},
+	},
+	"app.ticket_comments": {
+		owner: "owner_user_id", fixed: ownedColumns + " tenant_id author edited_at",
+		boundary: rule{using: either(own, "kind = 'shared' and "+theirs)},
+		triggers: []string{"guard_comment BEFORE INSERT OR UPDATE", guardOwned, recordChange},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "ticket_id kind body", updates: "body",
+				rows: each(own+" and created_by = (select app.current_user_id())", "update"),
+			},
+			"rowhouse_remover": remover,
+			"rowhouse_tenant": {
+				reads:   ownedColumns + " ticket_id kind author body edited_at",
+				inserts: "ticket_id body",
+				rows: map[string]rule{
+					"select": {using: "kind = 'shared' and " + ofTheirs},
+					"insert": {check: "kind = 'shared' and author = 'tenant' and " + ofTheirs},
+				},
+			},
+		},
+	},
+	"app.ticket_events": {
+		owner: "owner_user_id", byTriggers: true,
+		fixed:    "owner_user_id id ticket_id tenant_id type from_value to_value actor_user_id actor_kind created_at",
+		boundary: rule{using: either(own, theirs, clerk)},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all},
+			"rowhouse_tenant": {
+				reads: "id owner_user_id ticket_id type from_value to_value actor_kind created_at",
+				rows:  each("type in ('created', 'status') and "+ofTheirs, "select"),
+			},
+			"rowhouse_clerk": {inserts: all, rows: each("true", "insert")},
+		},
+	},
+	"app.attachments": {
+		owner: "owner_user_id", fixed: "owner_user_id tenant_id created_by created_at",
+		chosen:   "id", // the place of the file holds it
+		boundary: rule{using: either(own, "visibility = 'shared' and "+theirs)},
+		triggers: []string{"guard_attachment BEFORE INSERT", recordChange},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all, inserts: "id visibility " + fileColumns},
+			"rowhouse_remover":  remover,
+			"rowhouse_tenant": {
+				reads: all, inserts: fileColumns,
+				rows: each("visibility = 'shared' and "+ofTheirs, "select", "insert"),
+			},
+		},
+	},
+	"app.audit_log": {
+		owner: "owner_user_id", byTriggers: true,
+		fixed:    "owner_user_id id at actor_user_id actor_kind request_id action table_name row_id before after",
+		boundary: rule{using: either(own, clerk)},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all},
+			"rowhouse_clerk":    {inserts: all, rows: each("true", "insert")},
+		},
+	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
 	"app_private.goose_db_version": {fixed: "id version_id is_applied tstamp"},
 }
 
 const (
-	ownedColumns    = "owner_user_id id version created_by created_at updated_at"
-	placeColumns    = ownedColumns + " archived" // archived follows from archived_at
-	propertyColumns = "name kind address1 address2 city state postal_code country latitude longitude external_ref archived_at"
-	unitColumns     = "property_id name kind status address1 address2 city state postal_code country bedrooms bathrooms area_m2 external_ref archived_at"
+	ownedColumns      = "owner_user_id id version created_by created_at updated_at"
+	placeColumns      = ownedColumns + " archived" // archived follows from archived_at
+	addressColumns    = "address1 address2 city state postal_code country"
+	propertyColumns   = "name kind latitude longitude external_ref archived_at " + addressColumns
+	unitColumns       = "property_id name kind status bedrooms bathrooms area_m2 external_ref archived_at " + addressColumns
+	personColumns     = "first_name last_name email phone unit_id notes external_ref archived_at"
+	contractorColumns = "name trade phone email website rating license_no insured_until notes archived_at " + addressColumns
+	foundColumns      = "name trade phone website address distance_m rating rating_count expires_at"
+	ticketColumns     = "unit_id title description category priority status contractor_id due_at entry_permission entry_notes" +
+		" scheduled_at cost_minor currency"
+	fileColumns = "ticket_id storage_key file_name media_type size_bytes sha256"
 )
+
+// each gives several policies of a role the same rows.
+func each(condition string, verbs ...string) map[string]rule {
+	rows := map[string]rule{}
+	for _, verb := range verbs {
+		rows[verb] = rule{using: condition}
+	}
+	return rows
+}
+
+// either is what one of the conditions is enough for.
+func either(conditions ...string) string { return "(" + strings.Join(conditions, ") or (") + ")" }
+
+// byOtherThanOwner are the indexes that are not led by the owner, and why. None is
+// unique: nobody can ask one whether a value exists.
+var byOtherThanOwner = map[string]string{
+	"app.tenants_login_idx":        "a person's entries with all their landlords are found by the person",
+	"app.tenant_invites_token_idx": "the holder of a token does not know the landlord",
+}
+
+// cascades are the references along which deleting goes: within one landlord's
+// ticket.
+var cascades = []string{
+	"ticket_comments_ticket_fkey", "ticket_events_ticket_fkey", "attachments_ticket_fkey", "contractor_search_results_ticket_fkey",
+}
 
 // sequences are all sequences of the two schemas. None counts landlords' rows: a
 // serial id would tell how many there are.
@@ -65,30 +360,63 @@ type function struct {
 	owner      string
 	definer    bool   // runs as its owner
 	volatility string // i, s or v
-	parallel   string // r or u; s would be wrong for what asks for the backend's pid
+	parallel   string // r, u or s; s would be wrong for what asks for the backend's pid
 	callers    []string
 }
 
 // functions are all functions of the schemas app and app_private.
 var functions = map[string]function{
-	"app.current_user_id()": {
-		owner: "rowhouse_owner", definer: true, volatility: "s", parallel: "r",
-		callers: []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user", "rowhouse_remover"},
+	"app.current_user_id()": {owner: "rowhouse_owner", definer: true, volatility: "s", parallel: "r", callers: slices.Concat(personas, servants)},
+	"app.invite_hash()":     {owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants)},
+	"app.time_to_due(text)": {owner: "rowhouse_owner", volatility: "i", parallel: "s", callers: slices.Concat(personas, servants)},
+	"app.next_ticket_statuses(text,timestamp with time zone)": {
+		owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants),
 	},
-	"app.guard_owned_row()": {owner: "rowhouse_owner", volatility: "v", parallel: "u"},
-	"app.guard_user()":      {owner: "rowhouse_owner", volatility: "v", parallel: "u"},
-	"app.delete_unit(uuid)": {
-		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u",
-		callers: []string{"rowhouse_landlord"},
-	},
-	"app.delete_property(uuid)": {
-		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u",
-		callers: []string{"rowhouse_landlord"},
-	},
+	"app.my_roles()":                  {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
+	"app.tell_role_change()":          trigger("rowhouse_clerk"),
+	"app.tell_owner_change()":         trigger("rowhouse_clerk"),
+	"app.guard_owned_row()":           trigger("rowhouse_owner"),
+	"app.guard_user()":                trigger("rowhouse_owner"),
+	"app.guard_ticket()":              trigger("rowhouse_owner"),
+	"app.guard_comment()":             trigger("rowhouse_owner"),
+	"app.guard_attachment()":          trigger("rowhouse_owner"),
+	"app.number_ticket()":             trigger("rowhouse_clerk"),
+	"app.keep_landlord_card()":        trigger("rowhouse_clerk"),
+	"app.record_ticket_event()":       trigger("rowhouse_clerk"),
+	"app.record_change()":             trigger("rowhouse_clerk"),
+	"app.masked(jsonb)":               {owner: "rowhouse_clerk", volatility: "i", parallel: "s"},
+	"app.my_tenant_ids()":             aboutCaller,
+	"app.my_landlord_ids()":           aboutCaller,
+	"app.my_unit_ids()":               aboutCaller,
+	"app.my_property_ids()":           aboutCaller,
+	"app.claimed_tenant_id()":         aboutCaller,
+	"app.delete_unit(uuid)":           removal,
+	"app.delete_property(uuid)":       removal,
+	"app.delete_tenant(uuid)":         removal,
+	"app.delete_tenancy(uuid)":        removal,
+	"app.delete_contractor(uuid)":     removal,
+	"app.delete_ticket(uuid)":         removal,
+	"app.delete_comment(uuid)":        removal,
+	"app.delete_attachment(uuid)":     removal,
+	"app.forget_search_results(uuid)": removal,
 	"app.forget_idempotency_keys()": {
-		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u",
-		callers: []string{"rowhouse_landlord"},
+		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord", "rowhouse_tenant"},
 	},
+}
+
+// removal deletes rows of the caller's.
+var removal = function{owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord"}}
+
+// aboutCaller is what policies ask about the caller.
+var aboutCaller = function{
+	owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r",
+	callers: append([]string{"rowhouse_remover"}, personas...),
+}
+
+// trigger is a trigger function; nobody may call it. Those of rowhouse_clerk write
+// what the caller may not.
+func trigger(owner string) function {
+	return function{owner: owner, definer: owner == "rowhouse_clerk", volatility: "v", parallel: "u"}
 }
 
 // role is what a role is and may become. A role that is not named here, and is
@@ -103,6 +431,9 @@ type role struct {
 
 var personas = []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user"}
 
+// servants own the functions that do what personas may not.
+var servants = []string{"rowhouse_remover", "rowhouse_clerk"}
+
 // roles are all roles of the cluster.
 var roles = map[string]role{
 	"rowhouse_owner":    {looksInto: true},
@@ -110,9 +441,10 @@ var roles = map[string]role{
 	"rowhouse_tenant":   {looksInto: true},
 	"rowhouse_user":     {looksInto: true},
 	"rowhouse_remover":  {looksInto: true},
+	"rowhouse_clerk":    {looksInto: true},
 	"rowhouse_api":      {login: true, looksInto: true, becomes: personas},
 	"rowhouse_worker":   {login: true, looksInto: true, becomes: personas},
-	"rowhouse_migrator": {login: true, becomes: []string{"rowhouse_owner", "rowhouse_remover"}},
+	"rowhouse_migrator": {login: true, becomes: []string{"rowhouse_owner", "rowhouse_remover", "rowhouse_clerk"}},
 	"anon":              {inherits: true},
 	"authenticated":     {inherits: true},
 	"service_role":      {inherits: true, bypasses: true},

@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func attackLayer(t *testing.T, w *world, c *caller, name string, secrets []strin
 	granted, changeable := words(g.inserts), words(g.updates)
 	if !writing {
 		granted, changeable = w.stored(t, name), w.stored(t, name)
-		for _, pattern := range reads {
+		for _, pattern := range slices.Concat(reads, wholes) {
 			sql := w.about(t, pattern, name)
 			c.run(t, sql).keeps(t, secrets, c.name+": "+sql)
 		}
@@ -111,8 +112,8 @@ func TestGuards(t *testing.T) {
 		}
 		// versions are counted whatever the statement says
 		w.Exec(t, fmt.Sprintf("update %s set version = 77, updated_at = 'epoch' where %s = $1", name, tables[name].owner), w.a.UserID)
-		require.Equal(t, []string{"2"}, w.column(t, name, "version", w.a.UserID))
-		require.Equal(t, []string{"true"}, w.column(t, name, "(updated_at > now() - interval '1 hour')", w.a.UserID))
+		require.Equal(t, []string{"2"}, slices.Compact(w.column(t, name, "version", w.a.UserID)))
+		require.Equal(t, []string{"true"}, slices.Compact(w.column(t, name, "(updated_at > now() - interval '1 hour')", w.a.UserID)))
 	}
 }
 
@@ -139,7 +140,7 @@ func TestDropOwned(t *testing.T) {
 			// with whatever is left, grants given back too
 			w.Exec(t, openGrants)
 			for _, name := range w.tables {
-				for _, pattern := range reads {
+				for _, pattern := range slices.Concat(reads, wholes) {
 					sql := w.about(t, pattern, name)
 					c.run(t, sql).keeps(t, secrets, sql)
 				}

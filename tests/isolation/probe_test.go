@@ -3,12 +3,15 @@ package isolation
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/dbtest"
 )
 
 var anyID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -44,18 +47,24 @@ func TestForeignKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, r := range references(t, w) {
-		for persona, g := range tables[r.Table].grants {
+		for _, persona := range personas {
+			g := tables[r.Table].grants[persona]
 			probe := func(format, granted string) {
 				if !strings.Contains(" "+granted+" ", " "+r.Column+" ") {
 					return
 				}
-				c := w.as(t, persona, w.a.UserID)
+				c := w.as(t, persona, actor(persona, w.a))
 				target := w.literal(t, r.Target, r.TargetColumn, w.b.UserID)
 				for _, returning := range []string{"", " returning *"} {
 					attempt := func(id string) (outcome, string) {
-						sql := fmt.Sprintf(format, id) + returning
+						sql := narrow(fmt.Sprintf(format, id)+returning, r.Table, persona)
 						o := c.run(t, sql)
-						require.Equal(t, "23503", o.code, "%s\n%s", sql, o.said)
+						switch {
+						case persona == "rowhouse_landlord":
+							require.Equal(t, "23503", o.code, "%s\n%s", sql, o.said)
+						case o.code == "":
+							require.Regexp(t, " 0$", o.tag, sql)
+						}
 						return o, sql
 					}
 					ofB, sql := attempt(target)
@@ -65,7 +74,7 @@ func TestForeignKeys(t *testing.T) {
 				}
 			}
 			probe("update "+r.Table+" set "+r.Column+" = %s", g.updates)
-			probe(fmt.Sprintf("insert into %s %s", r.Table, w.row(t, r.Table, words(g.inserts), map[string]string{r.Column: "%s"})), g.inserts)
+			probe(fmt.Sprintf("insert into %s %s", r.Table, w.rowOf(t, r.Table, words(g.inserts), w.a, map[string]string{r.Column: "%s"})), g.inserts)
 			probe(fmt.Sprintf("merge into %s x using (values (1)) s on x.%s is not null when matched then update set %s = ",
 				r.Table, tables[r.Table].owner, r.Column)+"%s --", g.updates)
 		}
@@ -89,9 +98,8 @@ func TestUniqueKeys(t *testing.T) {
 					same[column] = w.literal(t, name, column, w.b.UserID)
 				}
 			}
-			row := w.row(t, name, words(g.inserts), same)
 			for _, conflict := range []string{"", " on conflict do nothing", " on conflict do nothing returning 1"} {
-				c := w.as(t, persona, w.newcomer(t, tables[name].owner != "id"))
+				c, _, row := w.writer(t, name, persona, same)
 				sql := "insert into " + name + " " + row + conflict
 				o := c.run(t, sql)
 				require.Equal(t, "INSERT 0 1", o.tag, "%s\n%s", sql, o.said)
@@ -105,7 +113,10 @@ func TestUniqueKeys(t *testing.T) {
 // uniqueByUpdate gives A's row B's values, and B is not kept waiting meanwhile.
 func (w *world) uniqueByUpdate(t *testing.T, name, persona string, g grants, same map[string]string) {
 	t.Helper()
-	c := w.as(t, persona, w.a.UserID)
+	if g.updates == "" {
+		return
+	}
+	c, b := w.as(t, persona, actor(persona, w.a)), w.as(t, persona, actor(persona, w.b))
 	var sets []string
 	for _, column := range words(g.updates) {
 		if value, ok := same[column]; ok {
@@ -113,20 +124,36 @@ func (w *world) uniqueByUpdate(t *testing.T, name, persona string, g grants, sam
 		}
 	}
 	if len(sets) == 0 {
-		sets = []string{words(g.updates)[0] + " = null"}
+		sets = []string{words(g.updates)[0] + " = " + w.same(t, name, persona, words(g.updates)[0])}
 	}
-	sql := "update " + name + " set " + strings.Join(sets, ", ")
+	update := func(l dbtest.Landlord) string {
+		return fmt.Sprintf("update %s set %s where %s = %s", name, strings.Join(sets, ", "), w.key(t, name), w.firstKey(t, name, persona, l))
+	}
 	c.begin(t)
+	sql := update(w.a)
 	o := c.do(t, sql)
-	require.Equal(t, "UPDATE 1", o.tag, "%s\n%s", sql, o.said)
+	require.Regexp(t, "^UPDATE [01]$", o.tag, "%s\n%s", sql, o.said)
 
-	b := w.as(t, persona, w.b.UserID)
 	b.begin(t)
+	sql = update(w.b)
 	o = b.do(t, "set local lock_timeout = '250ms'; "+sql)
-	require.Equal(t, "UPDATE 1", o.tag, "B waits for A: %s\n%s", sql, o.said)
+	// a further row of B's own may have the value already
+	require.Contains(t, []string{"", "23505"}, o.code, "B waits for A: %s\n%s", sql, o.said)
 	_, err := b.conn.Exec(t.Context(), "rollback")
 	require.NoError(t, err)
 	c.end(t)
+}
+
+// firstKey is the key of a row that a landlord, or the landlord's tenant, may
+// change.
+func (w *world) firstKey(t testing.TB, name, persona string, l dbtest.Landlord) string {
+	t.Helper()
+	c := w.as(t, persona, actor(persona, l))
+	o := c.run(t, fmt.Sprintf("select quote_literal(%[1]s) from %[2]s order by %[1]s limit 1", w.key(t, name), name))
+	if len(o.rows) == 0 {
+		return "null"
+	}
+	return o.rows[0][0]
 }
 
 // TestRowLocks holds every lock that A can get and lets B work.
@@ -139,15 +166,23 @@ func TestRowLocks(t *testing.T) {
 			if g.updates == "" {
 				continue
 			}
-			a, b := w.as(t, persona, w.a.UserID), w.as(t, persona, w.b.UserID)
-			a.begin(t)
-			require.Empty(t, a.do(t, "select * from "+name+" for update").code)
-			b.begin(t)
+			a, b := w.as(t, persona, actor(persona, w.a)), w.as(t, persona, actor(persona, w.b))
+			lock := narrow("select * from "+name+" for update", name, persona)
 			column := words(g.updates)[0]
-			sql := fmt.Sprintf("set local lock_timeout = '250ms'; select * from %[1]s for update; update %[1]s set %[2]s = %[2]s", name, column)
-			o := b.do(t, sql)
-			require.Equal(t, "UPDATE 1", o.tag, "B waits for A: %s\n%s", sql, o.said)
+			update := fmt.Sprintf("update %s set %s = %s", name, column, w.same(t, name, persona, column))
+			b.begin(t)
+			alone := b.do(t, update)
+			require.Empty(t, alone.code, "%s\n%s", update, alone.said)
 			_, err := b.conn.Exec(t.Context(), "rollback")
+			require.NoError(t, err)
+
+			a.begin(t)
+			require.Empty(t, a.do(t, lock).code)
+			require.Empty(t, a.do(t, update).code)
+			b.begin(t)
+			o := b.do(t, "set local lock_timeout = '250ms'; "+lock+"; "+update)
+			require.Equal(t, alone.tag, o.tag, "B waits for A: %s\n%s", update, o.said)
+			_, err = b.conn.Exec(t.Context(), "rollback")
 			require.NoError(t, err)
 			a.end(t)
 		}
@@ -179,30 +214,61 @@ func TestFunctionsWithForeignIDs(t *testing.T) {
 			call := func(id string) outcome {
 				var values []string
 				for _, kind := range strings.FieldsFunc(arguments, func(r rune) bool { return r == ',' }) {
-					require.Equal(t, "uuid", kind, "say how to call %s", signature)
-					values = append(values, quote(id))
+					value, known := map[string]string{
+						"uuid": quote(id), "text": quote(id), "jsonb": quote(`{"token_hash": "` + id + `"}`), "timestamp with time zone": "now()",
+					}[kind]
+					require.True(t, known, "say how to call %s", signature)
+					values = append(values, value)
 				}
 				sql := fmt.Sprintf("select %s(%s)", name, strings.Join(values, ", "))
 				o := c.run(t, sql)
 				// the identity that it was given is what a caller may learn
 				o.keeps(t, secrets, sql+c.who.String())
-				w.unharmed(t, c.name+" calling "+signature)
 				return o
 			}
 			nobodys := call(uuid.NewString())
+			if role := c.effective(); !slices.Contains(f.callers, role) && f.owner != role {
+				require.Equal(t, denied, nobodys.code, "%s calls %s", c.name, signature)
+				require.Equal(t, denied, call(ids[0]).code, "%s calls %s", c.name, signature)
+				continue
+			}
 			for _, id := range ids {
 				alike(t, signature, call(id), nobodys)
 			}
+			w.unharmed(t, c.name+" calling "+signature)
 		}
 	}
 
 	// the same calls do reach what is A's own
+	owner := quote(w.a.UserID.String())
+	w.Exec(t, `update app.tenants set archived_at = now() where owner_user_id = `+owner+`; update app.contractors set archived_at = now() where owner_user_id = `+owner+`;
+		update app.tickets set archived_at = now() where owner_user_id = `+owner+`; update app.tenancies set cancelled_at = now() where owner_user_id = `+owner+`;
+		update app.tenants set unit_id = null where owner_user_id = `+owner+`; update app.tenant_invites set unit_id = null where owner_user_id = `+owner)
 	a := w.as(t, "rowhouse_landlord", w.a.UserID)
-	for _, sql := range []string{
-		fmt.Sprintf("select app.delete_unit('%s')", w.a.UnitID),
-		fmt.Sprintf("select app.delete_property('%s')", w.a.PropertyID),
-	} {
-		require.Equal(t, [][]string{{"t"}}, a.run(t, sql).rows, sql)
+	first := func(name string) string { return w.column(t, name, "id", w.a.UserID)[0] }
+	calls := []struct{ function, id, of string }{ // in the order in which they refer to one another
+		{"app.forget_search_results", w.a.TicketID.String(), "app.contractor_search_results"},
+		{"app.delete_comment", first("app.ticket_comments"), ""},
+		{"app.delete_attachment", first("app.attachments"), "app.attachments"},
+		{"app.delete_ticket", w.a.TicketID.String(), "app.tickets"},
+		{"app.delete_tenancy", first("app.tenancies"), "app.tenancies"},
+		{"app.delete_tenant", w.a.TenantID.String(), ""},
+		{"app.delete_contractor", w.a.ContractorID.String(), "app.contractors"},
+		{"app.delete_unit", w.a.UnitID.String(), "app.units"},
+		{"app.delete_property", w.a.PropertyID.String(), "app.properties"},
+	}
+	for _, call := range calls {
+		sql := fmt.Sprintf("select %s('%s')", call.function, call.id)
+		o := a.run(t, sql)
+		require.Contains(t, [][][]string{{{"t"}}, {{""}}}, o.rows, "%s\n%s", sql, o.said)
+		if call.of != "" {
+			require.Empty(t, w.column(t, call.of, "id", w.a.UserID), sql)
+		}
+	}
+	for signature := range functions {
+		if name, _, takesID := strings.Cut(signature, "(uuid)"); takesID {
+			require.True(t, slices.ContainsFunc(calls, func(c struct{ function, id, of string }) bool { return c.function == name }), "say what %s does", name)
+		}
 	}
 	require.Empty(t, w.column(t, "app.idempotency_keys", "key", w.a.UserID), "A's old key is forgotten")
 	w.unharmed(t, "deleting one's own")
@@ -217,11 +283,15 @@ func TestErrorsTellNothing(t *testing.T) {
 	for _, name := range w.tables {
 		for _, persona := range personas {
 			g := tables[name].grants[persona]
-			if !g.reads {
+			if g.reads == "" {
 				continue
 			}
-			stranger, a := w.as(t, persona, w.newcomer(t, tables[name].owner != "id")), w.as(t, persona, w.a.UserID)
-			for _, column := range w.columns(t, name) {
+			stranger, a := w.as(t, persona, w.newcomer(t, false)), w.as(t, persona, actor(persona, w.a))
+			columns := w.columns(t, name)
+			if g.reads != all {
+				columns = words(g.reads)
+			}
+			for _, column := range columns {
 				value := column + "::text"
 				for _, condition := range []string{
 					value + "::int = 1", "(" + value + "::jsonb) is not null", "1 / length(left(" + value + ", 0)) = 1",
@@ -231,14 +301,15 @@ func TestErrorsTellNothing(t *testing.T) {
 				} {
 					statements := []string{
 						"select * from " + name + " where " + condition,
-						"select count(*) from " + name + " where " + condition + " and " + tables[name].owner + " = " + quote(w.b.UserID.String()),
+						"select count(1) from " + name + " where " + condition + " and " + tables[name].owner + " = " + quote(w.b.UserID.String()),
 						"select * from " + name + " order by " + condition,
 					}
 					if g.updates != "" {
 						updated := words(g.updates)[0]
-						statements = append(statements, fmt.Sprintf("update %s set %s = %s where %s", name, updated, updated, condition))
+						statements = append(statements, fmt.Sprintf("update %s set %s = %s where %s", name, updated, w.same(t, name, persona, updated), condition))
 					}
 					for _, sql := range statements {
+						sql = narrow(sql, name, persona)
 						o := stranger.run(t, sql)
 						require.Empty(t, o.code, "%s\n%s", sql, o.said)
 						a.run(t, sql).keeps(t, secrets, sql)

@@ -2,6 +2,8 @@ package isolation
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,12 +14,6 @@ import (
 // its key, B and BKEY those of landlord B.
 var reads = []string{
 	"select * from T",
-	"table T",
-	"select to_jsonb(x) from T x",
-	"select jsonb_agg(to_jsonb(x)) from T x",
-	"select x from only T x",
-	"select ctid, xmin, xmax, tableoid from T",
-	"select * from T where ctid = '(0,2)'",
 	"select * from T where OWNER = B",
 	"select * from T where KEY = BKEY",
 	"select * from T where OWNER = B and KEY = BKEY",
@@ -28,14 +24,11 @@ var reads = []string{
 	"select * from T x where exists (select from T y where y.OWNER = B)",
 	"with recursive r as (select KEY::text k from T union select BKEY::text) select T.* from T join r on r.k = T.KEY::text",
 	"with m as materialized (select * from T) select * from m",
-	"select (select jsonb_agg(x) from T x) from generate_series(1, 2)",
-	"select array_agg(x) over (order by x.KEY) from T x",
 	"select min(KEY::text), max(KEY::text), min(OWNER::text), max(OWNER::text) from T",
 	"select * from T tablesample system (100)",
 	"select * from T union all select * from T",
 	"select * from T order by OWNER desc limit 1 offset 0",
 	"explain (analyze, verbose, costs off, timing off, summary off) select KEY from T where OWNER = B",
-	"copy T to stdout",
 	"copy (select * from T) to stdout",
 	"deallocate all; prepare p as select * from T; execute p",
 	"declare c cursor for select * from T; fetch all from c",
@@ -46,6 +39,20 @@ var reads = []string{
 	"set local search_path = app; select * from T",
 }
 
+// wholes are ways to read whole rows, for which all columns must be granted.
+var wholes = []string{
+	"table T",
+	"select to_jsonb(x) from T x",
+	"select jsonb_agg(to_jsonb(x)) from T x",
+	"select x from only T x",
+	"select ctid, xmin, xmax, tableoid from T",
+	"select * from T where ctid = '(0,2)'",
+	"select (select jsonb_agg(x) from T x) from generate_series(1, 2)",
+	"select array_agg(x) over (order by x.KEY) from T x",
+	"copy T to stdout",
+	"select * from T",
+}
+
 // locks read and lock rows, for which a right to update is needed as well.
 var locks = []string{"for update", "for no key update", "for share", "for key share"}
 
@@ -53,11 +60,13 @@ var locks = []string{"for update", "for no key update", "for share", "for key sh
 func (w *world) about(t testing.TB, pattern, name string) string {
 	t.Helper()
 	key := w.key(t, name)
-	return strings.NewReplacer(
-		"BKEY", w.literal(t, name, key, w.b.UserID), "KEY", key,
-		"OWNER", tables[name].owner, "B", quote(w.b.UserID.String()), "T", name,
-	).Replace(pattern)
+	filled := map[string]string{
+		"BKEY": w.literal(t, name, key, w.b.UserID), "KEY": key, "OWNER": tables[name].owner, "B": quote(w.b.UserID.String()), "T": name,
+	}
+	return blanks.ReplaceAllStringFunc(pattern, func(blank string) string { return filled[blank] })
 }
+
+var blanks = regexp.MustCompile(`\b(BKEY|KEY|OWNER|B|T)\b`)
 
 // TestRead lets every caller read every table in every way.
 func TestRead(t *testing.T) {
@@ -84,12 +93,17 @@ func TestRead(t *testing.T) {
 func readTable(t *testing.T, w *world, c *caller, name string, forbidden []string) {
 	t.Helper()
 	who, may := c.sees(name)
-	for _, pattern := range reads {
+	columns := tables[name].grants[c.effective()].reads
+	for _, pattern := range slices.Concat(reads, wholes) {
 		sql := w.about(t, pattern, name)
+		whole := columns != all && slices.Contains(wholes, pattern)
+		if !whole {
+			sql = narrow(sql, name, c.effective())
+		}
 		o := c.run(t, sql)
 		o.keeps(t, forbidden, c.name+": "+sql)
 		switch {
-		case !may:
+		case !may, whole && c.effective() != "rowhouse_owner":
 			require.Equal(t, denied, o.code, "%s: %s\n%s", c.name, sql, o.said)
 		case strings.Contains(sql, "row_security"):
 			// refused where a policy would hide rows, or overruled by none
@@ -99,7 +113,7 @@ func readTable(t *testing.T, w *world, c *caller, name string, forbidden []strin
 		}
 	}
 	for _, lock := range locks {
-		sql := fmt.Sprintf("select * from %s %s", name, lock)
+		sql := narrow(fmt.Sprintf("select * from %s %s", name, lock), name, c.effective())
 		o := c.run(t, sql)
 		o.keeps(t, forbidden, c.name+": "+sql)
 		if !may || tables[name].grants[c.effective()].updates == "" && c.effective() != "rowhouse_owner" {
@@ -115,8 +129,8 @@ func readTable(t *testing.T, w *world, c *caller, name string, forbidden []strin
 		ofB, visible = own, "t"
 	}
 	for _, question := range []struct{ pattern, answer string }{
-		{"select count(*) from T", own},
-		{"select count(*) from T where OWNER = B", ofB},
+		{"select count(1) from T", own},
+		{"select count(1) from T where OWNER = B", ofB},
 		{"select exists (select from T where KEY = BKEY)", visible},
 	} {
 		sql := w.about(t, question.pattern, name)

@@ -27,6 +27,9 @@ func TestEstimates(t *testing.T) {
 		if tables[name].owner == "id" {
 			continue // one row each
 		}
+		if tables[name].grants["rowhouse_landlord"].reads == "" {
+			continue // nor does EXPLAIN speak of it
+		}
 		ask := func(pattern string, id uuid.UUID) []string {
 			o := a.run(t, fmt.Sprintf("explain "+pattern, name, id))
 			require.Empty(t, o.code, o.said)

@@ -22,10 +22,11 @@ type world struct {
 	*dbtest.Database
 	ring    seal.Keyring
 	a, b, c dbtest.Landlord
-	tables  []string            // of the schema app
-	mine    []string            // users whose rows attacks may change: A and newcomers
-	before  string              // all other rows
-	answers map[string][]string // to queries whose answer does not change
+	tables  []string             // of the schema app
+	mine    []string             // users whose rows attacks may change: A and newcomers
+	circles map[uuid.UUID]string // a landlord and the tenant who has a login, for SQL
+	before  string               // all other rows
+	answers map[string][]string  // to queries whose answer does not change
 }
 
 func newWorld(t *testing.T) *world {
@@ -33,6 +34,10 @@ func newWorld(t *testing.T) *world {
 	w := &world{Database: dbtest.New(t), ring: dbtest.Keyring(t, dbtest.KeysText), answers: map[string][]string{}}
 	w.a, w.b, w.c = w.Landlord(t, "alpha-landlord"), w.Landlord(t, "bravo-landlord"), w.Landlord(t, "carla-landlord")
 	w.mine = []string{quote(w.a.UserID.String())}
+	w.circles = map[uuid.UUID]string{}
+	for _, l := range []dbtest.Landlord{w.a, w.b, w.c} {
+		w.circles[l.UserID] = quote(l.UserID.String()) + ", " + quote(l.Tenant.UserID.String())
+	}
 	w.tables = list(t, w, `select format('%s.%s', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = 'app' and c.relkind in ('r', 'p') order by 1`)
 	for _, name := range w.tables {
@@ -58,6 +63,61 @@ func (w *world) others(t testing.TB) string {
 	return strings.Join(list(t, w, strings.Join(parts, " union all ")+" order by 1"), "\n")
 }
 
+// actor is who of a landlord's the persona is for.
+func actor(persona string, l dbtest.Landlord) uuid.UUID {
+	if persona == "rowhouse_tenant" {
+		return l.Tenant.UserID
+	}
+	return l.UserID
+}
+
+// settler is a further landlord whose rows attacks may change.
+func (w *world) settler(t testing.TB) dbtest.Landlord {
+	t.Helper()
+	l := w.Landlord(t, "settler-"+uuid.NewString()[:8])
+	w.mine = append(w.mine, quote(l.UserID.String()), quote(l.Tenant.UserID.String()))
+	return l
+}
+
+// parents are the rows of a landlord's that others of theirs refer to.
+func parents(l dbtest.Landlord) map[string]uuid.UUID {
+	return map[string]uuid.UUID{
+		"app.properties": l.PropertyID, "app.units": l.UnitID, "app.tenants": l.TenantID,
+		"app.contractors": l.ContractorID, "app.tickets": l.TicketID,
+	}
+}
+
+// rowOf is a row of C's as owner would write it: about rows of their own.
+func (w *world) rowOf(t testing.TB, name string, columns []string, l dbtest.Landlord, replace map[string]string) string {
+	t.Helper()
+	own := map[string]string{}
+	for column, target := range w.targets(t, name) {
+		own[column] = "null"
+		if id, ok := parents(l)[target]; ok {
+			own[column] = quote(id.String())
+		}
+	}
+	maps.Copy(own, replace)
+	row := w.row(t, name, columns, own)
+	// what holds its owner's id, as places of files do
+	return strings.NewReplacer(w.b.UserID.String(), l.UserID.String(), w.c.UserID.String(), l.UserID.String()).Replace(row)
+}
+
+// targets are the columns of a table that refer to other rows, but for the owner,
+// and the tables that they refer to.
+func (w *world) targets(t testing.TB, name string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pair := range w.known(t, fmt.Sprintf(`select attname || ' ' || confrelid::regclass from pg_constraint c, unnest(c.conkey) k
+		join pg_attribute a on a.attnum = k where a.attrelid = '%s'::regclass and c.conrelid = a.attrelid and c.contype = 'f'`, name)) {
+		column, target, _ := strings.Cut(pair, " ")
+		if column != tables[name].owner {
+			all[column] = target
+		}
+	}
+	return all
+}
+
 // newcomer is somebody with a profile at most.
 func (w *world) newcomer(t testing.TB, profile bool) uuid.UUID {
 	t.Helper()
@@ -79,19 +139,19 @@ func (w *world) unharmed(t testing.TB, what string) {
 	}
 }
 
-// secrets are the texts that only owner's rows hold.
+// secrets are the texts that only owner's rows hold, and those of owner's tenant.
 func (w *world) secrets(t testing.TB, owner uuid.UUID) []string {
 	t.Helper()
 	values := func(where string) []string {
 		var parts []string
 		for _, name := range w.tables {
-			parts = append(parts, fmt.Sprintf("select v.value from %s t, jsonb_each_text(to_jsonb(t)) v where length(v.value) >= 8 and t.%s %s '%s'",
-				name, tables[name].owner, where, owner))
+			parts = append(parts, fmt.Sprintf("select v.value from %s t, jsonb_each_text(to_jsonb(t)) v where length(v.value) >= 8 and t.%s %s (%s)",
+				name, tables[name].owner, where, w.circles[owner]))
 		}
 		return list(t, w, strings.Join(parts, " union "))
 	}
-	shared := values("<>")
-	own := slices.DeleteFunc(values("="), func(v string) bool { return slices.Contains(shared, v) })
+	shared := values("not in")
+	own := slices.DeleteFunc(values("in"), func(v string) bool { return slices.Contains(shared, v) })
 	require.Greater(t, len(own), 5)
 	return own
 }
