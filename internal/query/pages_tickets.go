@@ -13,9 +13,9 @@ func (q *Queries) TicketsPageWithCount(ctx context.Context, db Batcher, arg Tick
 		arg.Overdue, arg.Archived, arg.Q).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&total)
 	})
-	b.Queue(ticketsPage, arg.Statuses, arg.Priority, arg.Category, arg.UnitID, arg.TenantID, arg.ContractorID,
+	b.Queue(ticketsPage, arg.Sort, arg.Statuses, arg.Priority, arg.Category, arg.UnitID, arg.TenantID, arg.ContractorID,
 		arg.Overdue, arg.Archived, arg.Q,
-		arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
+		arg.AfterID, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
 		tickets, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TicketRow])
 		return err
 	})

@@ -552,12 +552,38 @@ func (q *Queries) TicketsCount(ctx context.Context, db DBTX, arg TicketsCountPar
 }
 
 const ticketsPage = `-- name: TicketsPage :many
+with t as materialized (
+    select t.owner_user_id, t.id, t.number, t.unit_id, t.tenant_id, t.source, t.title, t.description, t.category, t.priority, t.status, t.status_reason, t.contractor_id, t.due_at, t.entry_permission, t.entry_notes, t.scheduled_at, t.resolved_at, t.closed_at, t.reopened_count, t.cost_minor, t.currency, t.archived_at, t.archived, t.version, t.created_by, t.created_at, t.updated_at
+      from app.tickets t
+     where ($2::text[] is null or t.status = any ($2))
+       and ($3::text is null or t.priority = $3)
+       and ($4::text is null or t.category = $4)
+       and ($5::uuid is null or t.unit_id = $5)
+       and ($6::uuid is null or t.tenant_id = $6)
+       and ($7::uuid is null or t.contractor_id = $7)
+       and ($8::boolean is null
+            or (t.status in ('NEW', 'OPEN', 'IN_PROGRESS', 'ON_HOLD') and t.due_at < now()) = $8)
+       and ($9::boolean is null or t.archived = $9)
+       and ($10::text = '' or strpos(lower(concat_ws(' ', t.title, t.description)), lower($10)) > 0
+            or t.number::text = ltrim($10, '#'))
+       and ($11::uuid is null or t.id > $11)
+     order by case when $1::text = 'createdAt' then t.created_at end,
+              case when $1 = '-createdAt' then t.created_at end desc,
+              case when $1 = 'dueAt' then t.due_at end,
+              case when $1 = '-dueAt' then t.due_at end desc,
+              case when $1 = 'number' then t.number end,
+              case when $1 = '-number' then t.number end desc,
+              case when $1 = 'priority' then array_position('{EMERGENCY,HIGH,NORMAL,LOW}'::text[], t.priority) end,
+              case when $1 in ('-createdAt', '-dueAt', '-number') then t.id end desc,
+              t.id
+     limit $13::bigint offset $12::bigint
+)
 select t.owner_user_id, t.id, t.number, t.unit_id, t.tenant_id, t.source, t.title, t.description, t.category, t.priority, t.status, t.status_reason, t.contractor_id, t.due_at, t.entry_permission, t.entry_notes, t.scheduled_at, t.resolved_at, t.closed_at, t.reopened_count, t.cost_minor, t.currency, t.archived_at, t.archived, t.version, t.created_by, t.created_at, t.updated_at, u.name as unit_name, n.first_name as tenant_first_name, n.last_name as tenant_last_name,
        k.name as contractor_name,
        (t.status in ('NEW', 'OPEN', 'IN_PROGRESS', 'ON_HOLD') and t.due_at < now())::boolean as overdue,
        app.next_ticket_statuses(t.status, coalesce(t.closed_at, t.resolved_at))::text[] as allowed_statuses,
        said.created_at as last_comment_at
-  from app.tickets t
+  from t
   join app.units u on u.owner_user_id = t.owner_user_id and u.id = t.unit_id
   left join app.tenants n on n.owner_user_id = t.owner_user_id and n.id = t.tenant_id
   left join app.contractors k on k.owner_user_id = t.owner_user_id and k.id = t.contractor_id
@@ -565,31 +591,19 @@ select t.owner_user_id, t.id, t.number, t.unit_id, t.tenant_id, t.source, t.titl
         and said.id = (select c.id from app.ticket_comments c
                         where c.owner_user_id = t.owner_user_id and c.ticket_id = t.id
                         order by c.created_at desc, c.id desc limit 1)
- where ($1::text[] is null or t.status = any ($1))
-   and ($2::text is null or t.priority = $2)
-   and ($3::text is null or t.category = $3)
-   and ($4::uuid is null or t.unit_id = $4)
-   and ($5::uuid is null or t.tenant_id = $5)
-   and ($6::uuid is null or t.contractor_id = $6)
-   and ($7::boolean is null
-        or (t.status in ('NEW', 'OPEN', 'IN_PROGRESS', 'ON_HOLD') and t.due_at < now()) = $7)
-   and ($8::boolean is null or t.archived = $8)
-   and ($9::text = '' or strpos(lower(concat_ws(' ', t.title, t.description)), lower($9)) > 0
-        or t.number::text = ltrim($9, '#'))
-   and ($10::uuid is null or t.id > $10)
- order by case when $11::text = 'createdAt' then t.created_at end,
-          case when $11 = '-createdAt' then t.created_at end desc,
-          case when $11 = 'dueAt' then t.due_at end,
-          case when $11 = '-dueAt' then t.due_at end desc,
-          case when $11 = 'number' then t.number end,
-          case when $11 = '-number' then t.number end desc,
-          case when $11 = 'priority' then array_position('{EMERGENCY,HIGH,NORMAL,LOW}'::text[], t.priority) end,
-          case when $11 in ('-createdAt', '-dueAt', '-number') then t.id end desc,
+ order by case when $1::text = 'createdAt' then t.created_at end,
+          case when $1 = '-createdAt' then t.created_at end desc,
+          case when $1 = 'dueAt' then t.due_at end,
+          case when $1 = '-dueAt' then t.due_at end desc,
+          case when $1 = 'number' then t.number end,
+          case when $1 = '-number' then t.number end desc,
+          case when $1 = 'priority' then array_position('{EMERGENCY,HIGH,NORMAL,LOW}'::text[], t.priority) end,
+          case when $1 in ('-createdAt', '-dueAt', '-number') then t.id end desc,
           t.id
- limit $13::bigint offset $12::bigint
 `
 
 type TicketsPageParams struct {
+	Sort         string
 	Statuses     []string
 	Priority     *string
 	Category     *string
@@ -600,7 +614,6 @@ type TicketsPageParams struct {
 	Archived     *bool
 	Q            string
 	AfterID      *uuid.UUID
-	Sort         string
 	RowOffset    int64
 	RowLimit     int64
 }
@@ -644,9 +657,11 @@ type TicketsPageRow struct {
 }
 
 // TicketsPage returns one page. Sorted by createdAt it reads tickets_created_idx, by
-// number tickets_number_key, and walked by id the primary key.
+// number tickets_number_key, and walked by id the primary key. Materialized, so that
+// names are looked up for the page and not for every ticket.
 func (q *Queries) TicketsPage(ctx context.Context, db DBTX, arg TicketsPageParams) ([]TicketsPageRow, error) {
 	rows, err := db.Query(ctx, ticketsPage,
+		arg.Sort,
 		arg.Statuses,
 		arg.Priority,
 		arg.Category,
@@ -657,7 +672,6 @@ func (q *Queries) TicketsPage(ctx context.Context, db DBTX, arg TicketsPageParam
 		arg.Archived,
 		arg.Q,
 		arg.AfterID,
-		arg.Sort,
 		arg.RowOffset,
 		arg.RowLimit,
 	)
