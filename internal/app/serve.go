@@ -13,6 +13,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/config"
+	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/guard"
 	"rowhouse/internal/httpapi"
@@ -61,6 +62,11 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 	if err != nil {
 		return nil, err
 	}
+	contractors, err := outsideContractors(cfg, version)
+	if err != nil {
+		tokens.Close()
+		return nil, err
+	}
 	d, err := openDB(ctx, cfg)
 	if err != nil {
 		tokens.Close()
@@ -74,6 +80,7 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 	a.http, err = httpapi.New(httpapi.Config{
 		DB: d, Tokens: tokens, Version: version,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
+		Contractors:  contractors,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
 	})
 	if err != nil {
@@ -81,6 +88,18 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		return nil, err
 	}
 	return a, nil
+}
+
+// outsideContractors is nil unless a server is configured.
+func outsideContractors(cfg config.Config, version string) (contractorsearch.Provider, error) {
+	if cfg.OverpassURL == "" {
+		return nil, nil
+	}
+	overpass, err := contractorsearch.NewOverpass(cfg.OverpassURL, version)
+	if err != nil {
+		return nil, fmt.Errorf("OVERPASS_URL: %w", err)
+	}
+	return overpass, nil
 }
 
 func (a *api) close() {

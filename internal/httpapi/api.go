@@ -20,6 +20,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"rowhouse/internal/auth"
+	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
 )
@@ -36,6 +37,12 @@ type Config struct {
 	// one address that need no sign-in; 0 means no bound.
 	RatePerMinute int
 
+	// Contractors is whom to ask for contractors beside the landlord's own book; nil
+	// for nobody.
+	Contractors contractorsearch.Provider
+	// Now tells the time by which found contractors expire; nil means time.Now.
+	Now func() time.Time
+
 	// EmailsProven says that the provider lets nobody in before they have proven
 	// their address. Without that (Supabase Auth with autoconfirm) anybody could claim
 	// anybody's invite, so none can be claimed.
@@ -51,6 +58,7 @@ type API struct {
 	db       *db.DB
 	profiles *profiles
 	document []byte
+	found    contractorSearch
 
 	emailsProven bool
 	invited      func(context.Context, Invitation) error
@@ -67,7 +75,7 @@ func New(c Config) (*API, error) {
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 15 * time.Second
 	}
-	a := &API{db: c.DB, profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
+	a := &API{db: c.DB, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -127,6 +135,8 @@ func (a *API) routes(api huma.API) {
 
 	list(api, "/properties", "listProperties", "List your properties", a.listProperties)
 	keep(api, a.db, propertiesResource)
+
+	a.found.routes(api)
 
 	list(api, "/tenants", "listTenants", "List your tenants", a.listTenants)
 	keep(api, a.db, tenantsResource)

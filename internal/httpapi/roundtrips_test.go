@@ -155,6 +155,10 @@ var roundTripTests = []struct {
 	{"updateContractor", "PATCH {contractor}", object{"city": "Delft"}, nil, 3},
 	{"deleteContractor", "DELETE {archived contractor}", nil, nil, 3},
 
+	{"getContractorSearch", "GET {ticket}/contractor-search", nil, nil, 2},
+	{"searchContractors", "POST {ticket}/contractor-search", object{}, nil, 6}, // three transactions: reads the ticket, asks the book, keeps the answer
+	{"saveContractorSearchResult", "POST {found contractor}/save", nil, nil, 3},
+
 	// nothing that is refused before the database is asked costs a round trip
 	{"listUnits", "GET /units?page=0", nil, nil, 0},
 	{"createUnit", "POST /units", object{"name": ""}, nil, 0},
@@ -202,6 +206,10 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 		path = c.created("/properties", object{"name": uuid.NewString()})
 	case "{invite}", "{invite}/resend", "{invite}/revoke":
 		path = c.created("/tenants/invite", kay(object{"email": uuid.NewString() + "@example.com"})) + strings.TrimPrefix(path, "{invite}")
+	case "{found contractor}/save":
+		c.created("/contractors", object{"name": "Pipes"})
+		search := c.preparedTicket("{ticket}") + "/contractor-search"
+		path = search + "/" + c.post(search, nil).list("results")[0]["id"].(string) + "/save"
 	case "{tenant}", "{archived tenant}":
 		path = c.created("/tenants", object{"firstName": "Jo", "lastName": "Jansen", "archived": path == "{archived tenant}"})
 	case "{contractor}", "{archived contractor}":

@@ -14,7 +14,7 @@ func (q *Queries) ContractorSearchTicketWithResults(ctx context.Context, db Batc
 		ticket, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[ContractorSearchTicketRow])
 		return err
 	})
-	b.Queue(contractorSearchResults, arg.TicketID, arg.Now, arg.Unanswered, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(contractorSearchResults, arg.TicketID, arg.RowLimit, arg.Now, arg.Unanswered).Query(func(rows pgx.Rows) (err error) {
 		results, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ContractorSearchResultsRow])
 		return err
 	})
@@ -28,7 +28,7 @@ func (q *Queries) ContractorSearchKeepAndRead(ctx context.Context, db Batcher, k
 	b := &pgx.Batch{}
 	b.Queue(contractorSearchKeep, keep.TicketID, keep.Now, keep.Providers, keep.PlaceIds, keep.Names, keep.Trades,
 		keep.Phones, keep.Websites, keep.Addresses, keep.DistancesM, keep.Ratings, keep.ExpireAt, keep.Asked)
-	b.Queue(contractorSearchResults, read.TicketID, read.Now, read.Unanswered, read.RowLimit).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(contractorSearchResults, read.TicketID, read.RowLimit, read.Now, read.Unanswered).Query(func(rows pgx.Rows) (err error) {
 		results, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ContractorSearchResultsRow])
 		return err
 	})

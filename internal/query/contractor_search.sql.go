@@ -77,34 +77,38 @@ func (q *Queries) ContractorSearchKeep(ctx context.Context, db DBTX, arg Contrac
 }
 
 const contractorSearchResults = `-- name: ContractorSearchResults :many
+with r as materialized (
+    select f.owner_user_id, f.id, f.ticket_id, f.provider, f.provider_place_id, f.name, f.trade, f.phone, f.website, f.address, f.distance_m, f.rating, f.rating_count, f.fetched_at, f.expires_at, f.updated_at,
+           case when f.provider = 'book' and f.provider_place_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then f.provider_place_id::uuid end as book_id,
+           case when f.provider <> 'book' then f.provider || ':' || f.provider_place_id end as external_place_id
+      from app.contractor_search_results f
+     where f.ticket_id = $1
+       and (f.expires_at > $3::timestamptz
+            or (f.provider = any($4::text[]) and f.expires_at > f.fetched_at))
+)
 select r.id, r.provider, r.name, r.trade, r.phone, r.website, r.address, r.distance_m, r.rating, r.rating_count,
        r.fetched_at, r.expires_at, c.id as contractor_id
   from app.tickets t
   join app.units u on u.owner_user_id = t.owner_user_id and u.id = t.unit_id
   left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
-  join app.contractor_search_results r on r.owner_user_id = t.owner_user_id and r.ticket_id = t.id
-  left join app.contractors saved on saved.owner_user_id = r.owner_user_id
-       and saved.external_place_id = r.provider || ':' || r.provider_place_id
-  left join app.contractors c on c.owner_user_id = r.owner_user_id
-       and c.id = case when r.provider <> 'book' then saved.id
-                       when r.provider_place_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then r.provider_place_id::uuid end
+  join r on r.owner_user_id = t.owner_user_id and r.ticket_id = t.id and r.trade in (t.category, 'GENERAL')
+  left join app.contractors saved on saved.owner_user_id = r.owner_user_id and saved.external_place_id = r.external_place_id
+  left join app.contractors c on c.owner_user_id = r.owner_user_id and c.id = coalesce(r.book_id, saved.id)
  where t.id = $1
-   and r.trade in (t.category, 'GENERAL')
-   and (r.expires_at > $2::timestamptz
-        or (r.provider = any($3::text[]) and r.expires_at > r.fetched_at))
    and not (r.provider = 'book' and coalesce(c.archived, false))
  order by r.provider <> 'book',
           r.provider = 'book' and coalesce(lower(replace(c.postal_code, ' ', '')) = lower(replace(coalesce(u.postal_code, p.postal_code), ' ', '')), false) desc,
           r.provider = 'book' and coalesce(lower(trim(c.city)) = lower(trim(coalesce(u.city, p.city))), false) desc,
           r.distance_m nulls last, r.rating desc nulls last, lower(r.name), r.id
- limit $4::bigint
+ limit $2::bigint
 `
 
 type ContractorSearchResultsParams struct {
 	TicketID   uuid.UUID
+	RowLimit   int64
 	Now        time.Time
 	Unanswered []string
-	RowLimit   int64
 }
 
 type ContractorSearchResultsRow struct {
@@ -128,12 +132,14 @@ type ContractorSearchResultsRow struct {
 // ranked as in ContractorsForWork, then the nearest of the others. What a provider
 // of @unanswered has found earlier is shown beyond its time: old is better than
 // nothing. What a later answer no longer held (see ContractorSearchKeep) is not.
+// The CTE is materialized, so that the book is looked up by the ids in it: below a
+// policy no index is used with what a function computes of other rows.
 func (q *Queries) ContractorSearchResults(ctx context.Context, db DBTX, arg ContractorSearchResultsParams) ([]ContractorSearchResultsRow, error) {
 	rows, err := db.Query(ctx, contractorSearchResults,
 		arg.TicketID,
+		arg.RowLimit,
 		arg.Now,
 		arg.Unanswered,
-		arg.RowLimit,
 	)
 	if err != nil {
 		return nil, err

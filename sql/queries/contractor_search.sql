@@ -25,22 +25,28 @@ select t.id, t.category,
 -- ranked as in ContractorsForWork, then the nearest of the others. What a provider
 -- of @unanswered has found earlier is shown beyond its time: old is better than
 -- nothing. What a later answer no longer held (see ContractorSearchKeep) is not.
+-- The CTE is materialized, so that the book is looked up by the ids in it: below a
+-- policy no index is used with what a function computes of other rows.
 -- name: ContractorSearchResults :many
+with r as materialized (
+    select f.*,
+           case when f.provider = 'book' and f.provider_place_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                then f.provider_place_id::uuid end as book_id,
+           case when f.provider <> 'book' then f.provider || ':' || f.provider_place_id end as external_place_id
+      from app.contractor_search_results f
+     where f.ticket_id = @ticket_id
+       and (f.expires_at > @now::timestamptz
+            or (f.provider = any(@unanswered::text[]) and f.expires_at > f.fetched_at))
+)
 select r.id, r.provider, r.name, r.trade, r.phone, r.website, r.address, r.distance_m, r.rating, r.rating_count,
        r.fetched_at, r.expires_at, c.id as contractor_id
   from app.tickets t
   join app.units u on u.owner_user_id = t.owner_user_id and u.id = t.unit_id
   left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
-  join app.contractor_search_results r on r.owner_user_id = t.owner_user_id and r.ticket_id = t.id
-  left join app.contractors saved on saved.owner_user_id = r.owner_user_id
-       and saved.external_place_id = r.provider || ':' || r.provider_place_id
-  left join app.contractors c on c.owner_user_id = r.owner_user_id
-       and c.id = case when r.provider <> 'book' then saved.id
-                       when r.provider_place_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then r.provider_place_id::uuid end
+  join r on r.owner_user_id = t.owner_user_id and r.ticket_id = t.id and r.trade in (t.category, 'GENERAL')
+  left join app.contractors saved on saved.owner_user_id = r.owner_user_id and saved.external_place_id = r.external_place_id
+  left join app.contractors c on c.owner_user_id = r.owner_user_id and c.id = coalesce(r.book_id, saved.id)
  where t.id = @ticket_id
-   and r.trade in (t.category, 'GENERAL')
-   and (r.expires_at > @now::timestamptz
-        or (r.provider = any(@unanswered::text[]) and r.expires_at > r.fetched_at))
    and not (r.provider = 'book' and coalesce(c.archived, false))
  order by r.provider <> 'book',
           r.provider = 'book' and coalesce(lower(replace(c.postal_code, ' ', '')) = lower(replace(coalesce(u.postal_code, p.postal_code), ' ', '')), false) desc,
