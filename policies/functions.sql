@@ -469,7 +469,8 @@ begin
                ('contractor', old.contractor_id::text, new.contractor_id::text,
                 tg_op = 'UPDATE' and new.contractor_id is distinct from old.contractor_id),
                ('unit', old.unit_id::text, new.unit_id::text, tg_op = 'UPDATE' and new.unit_id is distinct from old.unit_id),
-               ('due', old.due_at::text, new.due_at::text, tg_op = 'UPDATE' and new.due_at is distinct from old.due_at)
+               ('due', to_char(old.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                to_char(new.due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), tg_op = 'UPDATE' and new.due_at is distinct from old.due_at)
            ) as e (type, from_value, to_value, happened)
      where e.happened;
     return null;

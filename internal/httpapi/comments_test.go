@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -209,6 +210,9 @@ func TestTimeline(t *testing.T) {
 	types := map[string]int{}
 	for _, e := range c.get(other + "/timeline").list("timeline") {
 		types[e["type"].(string)]++
+		if e["type"] == "due" {
+			require.Equal(t, 5*24*time.Hour, instant(t, e["from"]).Sub(instant(t, e["to"])))
+		}
 	}
 	require.Equal(t, map[string]int{"created": 1, "status": 1, "priority": 1, "due": 1}, types)
 }

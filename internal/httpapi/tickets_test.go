@@ -112,8 +112,17 @@ func TestTicketData(t *testing.T) {
 
 	before := replaced.body
 	for _, change := range []object{
-		{"title": "Flood"}, {"priority": "EMERGENCY"}, {"description": "a\nb"}, {"description": nil}, {"contractorId": l.ContractorID.String()},
-		{"contractorId": nil}, {"entryPermission": true}, {"costMinor": 0.0, "currency": "SEK"}, {"costMinor": nil}, {"archived": true}, {"archived": false},
+		{"title": "Flood"},
+		{"priority": "EMERGENCY"},
+		{"description": "a\nb"},
+		{"description": nil},
+		{"contractorId": l.ContractorID.String()},
+		{"contractorId": nil},
+		{"entryPermission": true},
+		{"costMinor": 0.0, "currency": "SEK"},
+		{"costMinor": nil},
+		{"archived": true},
+		{"archived": false},
 	} {
 		a := c.patch(path, change).ok(http.StatusOK)
 		want := without(before, "version", "updatedAt", "dueAt", "contractorName", "archivedAt")
