@@ -215,7 +215,7 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		{`insert into app.attachments (owner_user_id, ticket_id, storage_key, file_name, media_type, size_bytes, sha256, created_by)
 			values ($1, $2, $3, $4, 'image/jpeg', 3, sha256('x'), $1)`, []any{l.UserID, l.TicketID, l.UserID.String() + "/" + name, name + ".jpg"}},
 		{`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)
-			values ($1, $2, 'book', $3, $4, 'PLUMBING', now() + interval '1 day')`, []any{l.UserID, l.TicketID, name + "-place", name + " found"}},
+			values ($1, $2, 'book', $3, $4, 'OTHER', now() + interval '1 day')`, []any{l.UserID, l.TicketID, name + "-place", name + " found"}},
 	} {
 		d.Exec(t, insert.sql, insert.args...)
 	}
