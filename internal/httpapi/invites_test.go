@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -58,9 +59,7 @@ func (s *service) nobody(t testing.TB) client { return client{t: t, url: s.url} 
 // kay is a valid invite, changed by changes.
 func kay(changes object) object {
 	body := object{"firstName": "Kim", "lastName": "Kay", "email": "kim@example.com"}
-	for name, value := range changes {
-		body[name] = value
-	}
+	maps.Copy(body, changes)
 	return body
 }
 

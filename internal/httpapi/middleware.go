@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -127,10 +128,19 @@ func limitRate(perMinute int) func(http.Handler) http.Handler {
 	})
 }
 
-// limitRateByAddress is limitRate for callers whom nobody knows, by the address
-// that they connect from.
+// limitRateByAddress is limitRate for callers whom nobody knows, by the network
+// that they connect from: with IPv6, everybody has 2^64 addresses. Behind a proxy
+// they share its bound; what a header says of them could be anything.
 func limitRateByAddress(perMinute int) func(http.Handler) http.Handler {
-	return limitRateBy(perMinute, httprate.KeyByIP)
+	return limitRateBy(perMinute, func(r *http.Request) (string, error) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return r.RemoteAddr, nil
+		}
+		address := peer.Addr().Unmap()
+		network, err := address.Prefix(min(address.BitLen(), 64))
+		return network.String(), err
+	})
 }
 
 func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -206,9 +207,7 @@ func TestPortalTicketRefusals(t *testing.T) {
 	tenancy := s.moveIn(t, mail, ann, kim, "kim@example.com", flat)
 	valid := func(changes object) object {
 		body := object{"tenancyId": tenancy, "title": "Tap drips"}
-		for name, value := range changes {
-			body[name] = value
-		}
+		maps.Copy(body, changes)
 		return body
 	}
 	for pointer, body := range map[string]object{
@@ -309,10 +308,15 @@ func TestPortalStatements(t *testing.T) {
 		path       string
 		statements int
 	}{
-		{kim, "/portal/homes", 2}, {kim, "/portal/homes?cursor=*", 2}, {kim, "/portal/homes?sort=startDate&q=flat", 2},
-		{kim, "/portal/tickets", 2}, {kim, "/portal/tickets?status=NEW&tenancyId=" + tenancy, 2}, {kim, "/portal/tickets?cursor=*", 2},
+		{kim, "/portal/homes", 2},
+		{kim, "/portal/homes?cursor=*", 2},
+		{kim, "/portal/homes?sort=startDate&q=flat", 2},
+		{kim, "/portal/tickets", 2},
+		{kim, "/portal/tickets?status=NEW&tenancyId=" + tenancy, 2},
+		{kim, "/portal/tickets?cursor=*", 2},
 		{kim, ticket, 3},
-		{ann, "/tenant-invites", 2}, {ann, "/tenant-invites?state=CLAIMED&cursor=*", 2},
+		{ann, "/tenant-invites", 2},
+		{ann, "/tenant-invites?state=CLAIMED&cursor=*", 2},
 	} {
 		statements := heard.of(func() { test.c.get(test.path).ok(http.StatusOK) })
 		require.Len(t, statements, test.statements, test.path)
