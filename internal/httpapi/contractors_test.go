@@ -48,9 +48,11 @@ func TestBadContractors(t *testing.T) {
 		"trade": {nil, "", "plumbing", "ROOFING"},
 		"phone": {"", "1\t2", strings.Repeat("1", 51)},
 		"email": {"", "office", "office@pipes", "Office <office@pipes.example>"},
-		"website": {"", "pipes.example", "ftp://pipes.example", "javascript:alert(1)", "https://", "http:///x", "https://a b.example", "//pipes.example",
+		"website": {
+			"", "pipes.example", "ftp://pipes.example", "javascript:alert(1)", "https://", "http:///x", "https://a b.example", "//pipes.example",
 			"https://user:secret@pipes.example", "https://pipes.example/a b", "https://pipes.example/\n", `https://pipes.example/"><script>`,
-			" https://pipes.example", "data:text/html,https://x", "https://" + strings.Repeat("x", 493), 1},
+			" https://pipes.example", "data:text/html,https://x", "https://" + strings.Repeat("x", 493), 1,
+		},
 		"address1": {"", strings.Repeat("x", 201)}, "address2": {"", strings.Repeat("x", 201)},
 		"city": {"", strings.Repeat("x", 101)}, "state": {"", strings.Repeat("x", 101)}, "postalCode": {"", strings.Repeat("x", 21)},
 		"country":      {"", "nl", "NLD"},
@@ -73,8 +75,14 @@ func TestBadContractors(t *testing.T) {
 	require.Equal(t, before, c.get(contractor).text)
 
 	for _, good := range []object{
-		{"website": "http://pipes.example"}, {"website": "https://pipes.example:8443?x=ü"}, {"website": "https://" + strings.Repeat("x", 492)},
-		{"rating": 1.0}, {"rating": 5.0}, {"email": "a@b.example"}, {"name": strings.Repeat("𝔘", 200)}, {"notes": strings.Repeat("𝔘", 5000)},
+		{"website": "http://pipes.example"},
+		{"website": "https://pipes.example:8443?x=ü"},
+		{"website": "https://" + strings.Repeat("x", 492)},
+		{"rating": 1.0},
+		{"rating": 5.0},
+		{"email": "a@b.example"},
+		{"name": strings.Repeat("𝔘", 200)},
+		{"notes": strings.Repeat("𝔘", 5000)},
 	} {
 		require.Subset(t, c.patch(contractor, good).ok(http.StatusOK).body, good)
 	}
