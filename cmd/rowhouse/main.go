@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
 
@@ -27,14 +29,18 @@ type cli struct {
 	Policy  struct {
 		Apply policyApplyCmd `cmd:"" help:"Make policies, grants and functions those of this build, and take away all others."`
 	} `cmd:"" help:"Look after the policies."`
-	Seed    seedCmd    `cmd:"" help:"Sign up demo landlords and fill their books."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
+	MigrateLegacy migrateLegacyCmd `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx); errors.Is(err, errReported) {
+		stop()
+		os.Exit(2) //nolint:gocritic // stop has run
+	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "rowhouse:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has run
@@ -116,6 +122,39 @@ func (c seedCmd) Run(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	fmt.Printf("Sign in with password %s as:\n  %s\n", seed.Password, strings.Join(addresses, "\n  "))
+	return nil
+}
+
+// errReported says that migrate-legacy has left rows out and reported them.
+var errReported = errors.New("rows were reported")
+
+type migrateLegacyCmd struct {
+	From   string `help:"The old database's URL." required:"" env:"LEGACY_DATABASE_URL" placeholder:"URL"`
+	DryRun bool   `help:"Only show what would become of the rows."`
+	Report string `help:"Where to list the rows that are not copied." default:"legacy-report.csv" placeholder:"FILE.csv"`
+}
+
+func (c migrateLegacyCmd) Run(ctx context.Context, cfg config.Config) error {
+	counts, err := app.MigrateLegacy(ctx, cfg, c.From, c.Report, c.DryRun, os.Stderr)
+	if err != nil {
+		return err
+	}
+	table, reported := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight), int64(0)
+	fmt.Fprintln(table, "table\tread\tcopied\tunchanged\treported\t")
+	for _, n := range counts {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", n.Table, n.Read, n.Copied, n.Unchanged, n.Reported)
+		reported += n.Reported
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if c.DryRun {
+		fmt.Println("A dry run: nothing was changed.")
+	}
+	if reported > 0 {
+		fmt.Printf("%d rows are not copied; %s says why.\n", reported, c.Report)
+		return errReported
+	}
 	return nil
 }
 

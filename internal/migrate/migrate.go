@@ -100,6 +100,20 @@ func Policies(ctx context.Context, url string) error {
 	return applyPolicies(ctx, conn)
 }
 
+// AsOwner runs fn as rowhouse_owner in one transaction, while no migration runs.
+// The policies bind that role too, until fn lifts "force" from a table.
+func AsOwner(ctx context.Context, url string, fn func(pgx.Tx) error) error {
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer closeQuietly(ctx, conn)
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
+		return fmt.Errorf("wait for a migration: %w", err)
+	}
+	return inOwnersTx(ctx, conn, fn)
+}
+
 func applyPolicies(ctx context.Context, conn *pgx.Conn) error {
 	return inOwnersTx(ctx, conn, func(tx pgx.Tx) error {
 		for _, file := range policies.Ordered() {

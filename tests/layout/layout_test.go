@@ -19,9 +19,10 @@ const module = "rowhouse"
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/localauth", "internal/localpg", "internal/migrate", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
 	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/imagemeta", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/legacy":           {"internal/migrate"},
 	"internal/seed":             {"internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
