@@ -18,6 +18,7 @@ import (
 	"rowhouse/internal/guard"
 	"rowhouse/internal/httpapi"
 	"rowhouse/internal/portcheck"
+	"rowhouse/internal/storage"
 )
 
 // Serve runs the API against the configured database and identity provider until
@@ -73,12 +74,17 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		return nil, err
 	}
 	a := &api{db: d, tokens: tokens}
+	files, err := openFiles(cfg)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
 	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
 		a.close()
 		return nil, err
 	}
 	a.http, err = httpapi.New(httpapi.Config{
-		DB: d, Tokens: tokens, Version: version,
+		DB: d, Tokens: tokens, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		Contractors:  contractors,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
@@ -100,6 +106,17 @@ func outsideContractors(cfg config.Config, version string) (contractorsearch.Pro
 		return nil, fmt.Errorf("OVERPASS_URL: %w", err)
 	}
 	return overpass, nil
+}
+
+// openFiles opens the place for tickets' files: the bucket, if one is named.
+func openFiles(cfg config.Config) (storage.Store, error) {
+	if cfg.StorageBucket == "" {
+		return storage.NewDisk(cfg.StorageDir) // open as long as the process lives
+	}
+	if err := cfg.Require("SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {
+		return nil, fmt.Errorf("STORAGE_BUCKET is set: %w", err)
+	}
+	return storage.NewSupabase(cfg.SupabaseURL, cfg.SupabaseAnonKey, cfg.StorageBucket), nil
 }
 
 func (a *api) close() {

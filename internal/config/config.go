@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ type Config struct {
 
 	OverpassURL string `env:"OVERPASS_URL" doc:"interpreter of an OpenStreetMap Overpass server to find contractors with, https or loopback; learns a ticket's category and where the property is, rounded to a kilometre, or its city and postal code; empty asks nobody"`
 
+	StorageDir    string `env:"STORAGE_DIR" doc:"folder for tickets' files; several processes must share it; empty means ROWHOUSE_DIR/files"`
+	StorageBucket string `env:"STORAGE_BUCKET" doc:"private bucket of Supabase Storage for tickets' files, instead of a folder; needs SUPABASE_ANON_KEY and the policies that internal/storage describes"`
+
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`
 	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:9999" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
@@ -71,6 +75,9 @@ func Load() (Config, error) {
 	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: environment})
 	if err != nil {
 		return Config{}, nameVariables(err)
+	}
+	if cfg.StorageDir == "" {
+		cfg.StorageDir = filepath.Join(cfg.DevDir, "files")
 	}
 	if cfg.MigrateDatabaseURL == "" {
 		cfg.MigrateDatabaseURL = cfg.DatabaseURL
@@ -111,9 +118,10 @@ func (c *Config) useSupabase(url string) {
 	}
 }
 
-// WithSupabase returns c for another project, for dev's own.
+// WithSupabase returns c for another project, for dev's own, which has no buckets.
 func (c Config) WithSupabase(url, anonKey string) Config {
 	c.SupabaseURL, c.SupabaseAnonKey, c.JWTIssuer, c.JWKSURL, c.JWTSecret = url, anonKey, "", "", ""
+	c.StorageBucket = ""
 	c.useSupabase(url)
 	return c
 }

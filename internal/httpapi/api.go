@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/storage"
 )
 
 // Config is what New needs; every field is required unless it says otherwise.
@@ -30,6 +31,7 @@ type Config struct {
 	DB      *db.DB
 	Tokens  *auth.Verifier
 	Version string // of the build, for the document
+	Files   storage.Store
 
 	// RequestTimeout bounds a request's work; 0 means 15 s.
 	RequestTimeout time.Duration
@@ -56,6 +58,7 @@ type Config struct {
 // API answers requests.
 type API struct {
 	db       *db.DB
+	files    storage.Store
 	profiles *profiles
 	document []byte
 	found    contractorSearch
@@ -75,7 +78,7 @@ func New(c Config) (*API, error) {
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 15 * time.Second
 	}
-	a := &API{db: c.DB, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
+	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -149,7 +152,9 @@ func (a *API) routes(api huma.API) {
 
 	list(api, "/tickets", "listTickets", "List your tickets", a.listTickets)
 	create(api, "/tickets", "createTicket", "Add a ticket", a.createTicket)
-	keepMade(api, a.db, ticketsResource)
+	tickets := ticketsResource
+	tickets.afterwards = a.ticketFiles
+	keepMade(api, a.db, tickets)
 	get(api, "/tickets/{id}/timeline", "getTicketTimeline", "Show what happened to a ticket", a.ticketTimeline)
 	get(api, "/tickets/{id}/comments", "listComments", "List a ticket's comments", a.listComments)
 	create(api, "/tickets/{id}/comments", "createComment", "Add a comment", a.createComment)
@@ -158,6 +163,7 @@ func (a *API) routes(api huma.API) {
 	a.inviteRoutes(api)
 	a.claimRoutes(api)
 	a.portalRoutes(api)
+	a.attachmentRoutes(api)
 }
 
 // What every operation may answer, whatever it does.

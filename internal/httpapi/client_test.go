@@ -20,6 +20,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/httpapi"
+	"rowhouse/internal/storage"
 )
 
 const (
@@ -51,7 +52,10 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Issuer: issuer, LegacySecret: []byte(signedBy)})
 	require.NoError(t, err)
 	t.Cleanup(tokens.Close)
-	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test"}
+	files, err := storage.NewDisk(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = files.Close() })
+	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files}
 	for _, f := range set {
 		f(&config)
 	}

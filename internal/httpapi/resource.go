@@ -27,6 +27,9 @@ type resource[R, D, V any] struct {
 	create func(context.Context, query.DBTX, D) (R, error)
 	update func(context.Context, query.DBTX, uuid.UUID, D) (R, error)
 	remove func(context.Context, query.DBTX, uuid.UUID) (bool, error)
+	// afterwards returns what is left to do once a row is deleted; nil if there is
+	// nothing
+	afterwards func(context.Context, query.DBTX, uuid.UUID) (func(context.Context), error)
 
 	show    func(R) V
 	data    func(R) D
@@ -140,13 +143,23 @@ func (h rows[R, D, V]) change(ctx context.Context, id uuid.UUID, m IfMatch, to f
 }
 
 func (h rows[R, D, V]) remove(ctx context.Context, in *removeInput) (*struct{}, error) {
+	var rest func(context.Context)
 	err := h.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		if _, err := h.locked(ctx, tx, in.ID, in.IfMatch); err != nil {
 			return err
 		}
+		if h.afterwards != nil {
+			var err error
+			if rest, err = h.afterwards(ctx, tx, in.ID); err != nil {
+				return err
+			}
+		}
 		removed, err := h.resource.remove(ctx, tx, in.ID)
 		return removal(removed, err)
 	})
+	if err == nil && rest != nil {
+		rest(ctx)
+	}
 	return nil, h.refused(err)
 }
 
