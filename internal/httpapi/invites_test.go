@@ -124,7 +124,10 @@ func TestInviteAgain(t *testing.T) {
 	require.Equal(t, attic, shown.body["unitId"])
 	require.Equal(t, 2, s.rows(t, "tenancies"))
 
-	// without a unit nothing moves, and a tenancy that has not ended is not doubled
+	// without a unit nothing moves, and a tenancy that has not ended is not doubled,
+	// whether it has begun or not
+	s.Exec(t, "update app.tenancies set start_date = current_date + case when unit_id = $1 then 30 else -30 end", attic)
+	ann.post("/tenants/invite", kay(object{"unitId": flat})).ok(http.StatusCreated)
 	ann.post("/tenants/invite", kay(nil)).ok(http.StatusCreated)
 	ann.post("/tenants/invite", kay(object{"unitId": attic})).ok(http.StatusCreated)
 	require.Equal(t, 2, s.rows(t, "tenancies"))
@@ -140,8 +143,8 @@ func TestInviteAgain(t *testing.T) {
 	require.NoError(t, s.Admin.QueryRow(t.Context(), "select count(*) from app.tenants where archived").Scan(&archived))
 	require.Zero(t, archived)
 
-	// a tenancy that was cancelled today is the same one again
-	s.Exec(t, "update app.tenancies set cancelled_at = now()")
+	// a tenancy that was cancelled is none, and from the same day it is the same one again
+	s.Exec(t, "update app.tenancies set cancelled_at = now(), start_date = current_date")
 	ann.post("/tenants/invite", kay(object{"unitId": attic})).ok(http.StatusCreated)
 	var live int
 	require.NoError(t, s.Admin.QueryRow(t.Context(), "select count(*) from app.tenancies where cancelled_at is null").Scan(&live))
