@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"rowhouse/internal/auth"
@@ -18,7 +19,7 @@ import (
 	"rowhouse/internal/guard"
 	"rowhouse/internal/httpapi"
 	"rowhouse/internal/portcheck"
-	"rowhouse/internal/storage"
+	"rowhouse/internal/roles"
 )
 
 // Serve runs the API against the configured database and identity provider until
@@ -50,6 +51,8 @@ func Serve(ctx context.Context, cfg config.Config, version string) error {
 type api struct {
 	db     *db.DB
 	tokens *auth.Verifier
+	roles  *roles.Cache
+	deafen func() // ends the roles' listening
 	http   *httpapi.API
 }
 
@@ -73,18 +76,14 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		tokens.Close()
 		return nil, err
 	}
-	a := &api{db: d, tokens: tokens}
-	files, err := openFiles(cfg)
-	if err != nil {
-		a.close()
-		return nil, err
-	}
+	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
 	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
 		a.close()
 		return nil, err
 	}
+	a.listen(ctx)
 	a.http, err = httpapi.New(httpapi.Config{
-		DB: d, Tokens: tokens, Version: version, Files: files,
+		DB: d, Tokens: tokens, Roles: a.roles, Version: version,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		Contractors:  contractors,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
@@ -108,18 +107,19 @@ func outsideContractors(cfg config.Config, version string) (contractorsearch.Pro
 	return overpass, nil
 }
 
-// openFiles opens the place for tickets' files: the bucket, if one is named.
-func openFiles(cfg config.Config) (storage.Store, error) {
-	if cfg.StorageBucket == "" {
-		return storage.NewDisk(cfg.StorageDir) // open as long as the process lives
+// listen lets this process hear, until it is closed, of roles that others change.
+func (a *api) listen(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { a.roles.Listen(ctx, a.db) })
+	a.deafen = func() {
+		cancel()
+		wg.Wait()
 	}
-	if err := cfg.Require("SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {
-		return nil, fmt.Errorf("STORAGE_BUCKET is set: %w", err)
-	}
-	return storage.NewSupabase(cfg.SupabaseURL, cfg.SupabaseAnonKey, cfg.StorageBucket), nil
 }
 
 func (a *api) close() {
+	a.deafen()
 	a.tokens.Close()
 	a.db.Close()
 }

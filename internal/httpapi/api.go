@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
 )
 
@@ -38,6 +39,9 @@ type Config struct {
 	// RatePerMinute bounds the requests of one user to this process, and those from
 	// one address that need no sign-in; 0 means no bound.
 	RatePerMinute int
+
+	// Roles remembers what callers are; nil asks the database each time.
+	Roles *roles.Cache
 
 	// Contractors is whom to ask for contractors beside the landlord's own book; nil
 	// for nobody.
@@ -60,6 +64,7 @@ type API struct {
 	db       *db.DB
 	files    storage.Store
 	profiles *profiles
+	roles    *roles.Cache
 	document []byte
 	found    contractorSearch
 
@@ -79,6 +84,10 @@ func New(c Config) (*API, error) {
 		c.RequestTimeout = 15 * time.Second
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
+	if c.Roles == nil {
+		c.Roles = roles.New(nil) // remembers nothing unless it listens
+	}
+	a.roles = c.Roles
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -132,6 +141,10 @@ func (a *API) Document() []byte { return a.document }
 func (a *API) routes(api huma.API) {
 	get(api, "/me", "getMe", "Show your profile", a.getMe)
 	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
+
+	list(api, "/dashboard", "getDashboard", "Show what there is and what waits to be done", a.getDashboard)
+	list(api, "/search", "search", "Search among all that is yours", a.search)
+	list(api, "/audit", "listAudit", "List who changed what, newest first", a.listAudit)
 
 	list(api, "/units", "listUnits", "List your units", a.listUnits)
 	keep(api, a.db, unitsResource)

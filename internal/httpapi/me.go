@@ -57,18 +57,15 @@ type profile struct {
 	ID    uuid.UUID `json:"id" format:"uuid"`
 	Email *string   `json:"email,omitempty" example:"ada@example.com" doc:"As the identity provider knows it"`
 	ProfileData
+	Roles     []string  `json:"roles" nullable:"false" enum:"OWNER,TENANT,ADMIN" example:"[\"OWNER\"]" doc:"What you are: somebody with units, properties or tenants; somebody's tenant; who runs Rowhouse. No right follows from it."`
 	Version   int32     `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
 func (a *API) getMe(ctx context.Context, _ *struct{}) (*shown[profile], error) {
-	var row query.User
-	err := a.db.AsUser(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		row, err = query.New().UserSelf(ctx, tx)
-		return err
-	})
-	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row)}, err
+	row, roles, err := a.selfWithRoles(ctx)
+	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row, roles)}, err
 }
 
 type patchMeInput struct {
@@ -78,34 +75,36 @@ type patchMeInput struct {
 
 func (a *API) patchMe(ctx context.Context, in *patchMeInput) (*shown[profile], error) {
 	var row query.User
+	var roles []string
 	err := a.db.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		current, err := query.New().UserForUpdate(ctx, tx)
+		current, is, err := query.New().UserForUpdateWithRoles(ctx, tx)
 		if err != nil {
 			return forbidMissing(err)
 		}
 		if err := in.check(current.Version); err != nil {
 			return err
 		}
-		data, err := in.Body.apply(toProfile(current).ProfileData)
+		data, err := in.Body.apply(toProfile(current, nil).ProfileData)
 		if err != nil {
 			return err
 		}
+		roles = is
 		row, err = query.New().UserUpdate(ctx, tx, query.UserUpdateParams{
 			FullName: (*string)(data.FullName), CompanyName: (*string)(data.CompanyName), Phone: (*string)(data.Phone),
 			Locale: data.Locale, TimeZone: data.TimeZone, Currency: data.Currency,
 		})
 		return err
 	})
-	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row)}, err
+	return &shown[profile]{ETag: etag(row.Version), Body: toProfile(row, roles)}, err
 }
 
-func toProfile(u query.User) profile {
+func toProfile(u query.User, roles []string) profile {
 	return profile{
 		ID: u.ID, Email: u.Email,
 		ProfileData: ProfileData{
 			FullName: (*line)(u.FullName), CompanyName: (*line)(u.CompanyName), Phone: (*line)(u.Phone),
 			Locale: u.Locale, TimeZone: u.TimeZone, Currency: u.Currency,
 		},
-		Version: u.Version, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+		Roles: roles, Version: u.Version, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
 	}
 }

@@ -21,6 +21,9 @@ var routes = []struct {
 }{
 	{http.MethodGet, "/me", nil},
 	{http.MethodPatch, "/me", object{}},
+	{http.MethodGet, "/dashboard", nil},
+	{http.MethodGet, "/search", nil},
+	{http.MethodGet, "/audit", nil},
 	{http.MethodGet, "/units", nil},
 	{http.MethodPost, "/units", object{"name": "Attic"}},
 	{http.MethodGet, "/units/" + noSuchRow, nil},

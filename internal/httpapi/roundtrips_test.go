@@ -71,6 +71,12 @@ var roundTripTests = []struct {
 	{"getMe", "GET /me", nil, nil, 2},
 	{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
 
+	{"getDashboard", "GET /dashboard", nil, nil, 2},
+	{"search", "GET /search?q=1%20canal", nil, nil, 2},
+	{"search", "GET /search?q=a", nil, nil, 0},
+	{"listAudit", "GET /audit", nil, nil, 2},
+	{"listAudit", "GET /audit?cursor=*&table=units&action=insert&limit=100", nil, nil, 2},
+
 	{"listUnits", "GET /units", nil, nil, 2},
 	{"listUnits", "GET /units?q=1&sort=-createdAt&status=VACANT", nil, nil, 2},
 	{"listUnits", "GET /units?cursor=*&limit=100", nil, nil, 2},

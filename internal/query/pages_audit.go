@@ -21,8 +21,17 @@ func (q *Queries) AuditPageWithCount(ctx context.Context, db Batcher, arg AuditP
 
 // UserSelfWithRoles is UserSelf and UserRoles in one round trip.
 func (q *Queries) UserSelfWithRoles(ctx context.Context, db Batcher) (user User, roles []string, err error) {
+	return userWithRoles(ctx, db, userSelf)
+}
+
+// UserForUpdateWithRoles is UserForUpdate and UserRoles in one round trip.
+func (q *Queries) UserForUpdateWithRoles(ctx context.Context, db Batcher) (user User, roles []string, err error) {
+	return userWithRoles(ctx, db, userForUpdate)
+}
+
+func userWithRoles(ctx context.Context, db Batcher, sql string) (user User, roles []string, err error) {
 	b := &pgx.Batch{}
-	queueRow(b, &user, userSelf)
+	queueRow(b, &user, sql)
 	b.Queue(userRoles).QueryRow(func(row pgx.Row) error { return row.Scan(&roles) })
 	err = db.RunBatch(ctx, b)
 	return user, roles, err

@@ -7,8 +7,7 @@ package roles
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -64,16 +63,11 @@ func New(now func() time.Time) *Cache {
 }
 
 // Listen forgets whose roles have changed, in whatever process, until ctx ends. Behind
-// a transaction pooler it returns nil at once: nothing is remembered then.
-func (c *Cache) Listen(ctx context.Context, d *db.DB) error {
-	err := d.Listen(ctx, channel, c.setListening, c.heard)
-	if errors.Is(err, db.ErrPooler) {
-		return nil
+// a transaction pooler it returns at once, and nothing is remembered.
+func (c *Cache) Listen(ctx context.Context, d *db.DB) {
+	if err := d.Listen(ctx, channel, c.setListening, c.heard); err != nil {
+		slog.InfoContext(ctx, "roles are asked for each time", "reason", err)
 	}
-	if err != nil {
-		return fmt.Errorf("listen for changes of roles: %w", err)
-	}
-	return nil
 }
 
 // Of returns the roles of a user, and asks ask for them if it does not know. Of many
