@@ -20,6 +20,7 @@ import (
 	"rowhouse/internal/httpapi"
 	"rowhouse/internal/portcheck"
 	"rowhouse/internal/roles"
+	"rowhouse/internal/storage"
 )
 
 // Serve runs the API against the configured database and identity provider until
@@ -77,22 +78,38 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		return nil, err
 	}
 	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
+	files, err := openFiles(cfg)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
 	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
 		a.close()
 		return nil, err
 	}
 	a.listen(ctx)
 	a.http, err = httpapi.New(httpapi.Config{
-		DB: d, Tokens: tokens, Roles: a.roles, Version: version,
+		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
-		Contractors:  contractors,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
+		Contractors: contractors,
 	})
 	if err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// openFiles opens the place for tickets' files: the bucket, if one is named.
+func openFiles(cfg config.Config) (storage.Store, error) {
+	if cfg.StorageBucket == "" {
+		return storage.NewDisk(cfg.StorageDir) // open as long as the process lives
+	}
+	if err := cfg.Require("SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {
+		return nil, fmt.Errorf("STORAGE_BUCKET is set: %w", err)
+	}
+	return storage.NewSupabase(cfg.SupabaseURL, cfg.SupabaseAnonKey, cfg.StorageBucket), nil
 }
 
 // outsideContractors is nil unless a server is configured.
