@@ -226,7 +226,7 @@ var tables = map[string]table{
 	},
 	"app.tickets": {
 		owner: "owner_user_id", fixed: placeColumns + " number resolved_at closed_at reopened_count",
-		boundary: rule{using: either(own, theirs)},
+		boundary: rule{using: either("coalesce("+own+", false)", theirs), check: either(own, theirs)},
 		triggers: []string{
 			guardOwned, "guard_ticket BEFORE INSERT OR UPDATE", "number_ticket BEFORE INSERT",
 			recordChange, "record_ticket_event AFTER INSERT OR UPDATE",
@@ -302,7 +302,7 @@ var tables = map[string]table{
 	"app.audit_log": {
 		owner: "owner_user_id", byTriggers: true,
 		fixed:    "owner_user_id id at actor_user_id actor_kind request_id action table_name row_id before after",
-		boundary: rule{using: either(own, clerk)},
+		boundary: rule{using: own, check: either(own, clerk)},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all},
 			"rowhouse_clerk":    {inserts: all, rows: each("true", "insert")},
@@ -453,3 +453,26 @@ var roles = map[string]role{
 // undocumented are the routes that are not in the OpenAPI document. None of them
 // looks at who is asking.
 var undocumented = []string{"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/*"}
+
+// collections are the tables whose rows the segments of paths are for.
+var collections = map[string]string{
+	"units": "app.units", "properties": "app.properties", "tenants": "app.tenants", "tenancies": "app.tenancies",
+	"contractors": "app.contractors", "tickets": "app.tickets", "comments": "app.ticket_comments",
+	"attachments": "app.attachments", "tenant-invites": "app.tenant_invites",
+}
+
+// namedIDs are the tables whose ids the parameters and members of these names
+// take. A name that is not here fails the suite.
+var namedIDs = map[string]string{
+	"propertyId": "app.properties", "unitId": "app.units", "tenantId": "app.tenants", "tenancyId": "app.tenancies",
+	"ticketId": "app.tickets", "contractorId": "app.contractors", "inviteId": "app.tenant_invites",
+	"commentId": "app.ticket_comments", "attachmentId": "app.attachments", "resultId": "app.contractor_search_results",
+	"rowId": "app.units", // of the trail: of any table
+}
+
+// byInvite are the operations for who holds an invite's token, and public those of
+// them that need no other.
+var (
+	byInvite = []string{"getInvite", "claimInvite"}
+	public   = []string{"getInvite"}
+)
