@@ -10,7 +10,8 @@ select count(*)
 
 -- TenantsPage returns one page, each tenant with what Tenant says of them. Sorted
 -- by name, which is the last name and then the first, it reads tenants_name_idx,
--- by createdAt tenants_created_idx, and walked by id the primary key.
+-- by createdAt tenants_created_idx, and walked by id the primary key. The page is
+-- chosen first: joining before it would look up every tenant's invite and tenancy.
 -- name: TenantsPage :many
 select sqlc.embed(t),
        case when t.user_id is not null then 'CLAIMED'
@@ -29,11 +30,23 @@ select sqlc.embed(t),
                        and c.start_date <= current_date and (c.end_date is null or c.end_date >= current_date)
                      order by c.is_primary desc, c.start_date desc, c.id
                      limit 1)
- where (sqlc.narg('unit_id')::uuid is null or t.unit_id = sqlc.narg('unit_id'))
-   and (sqlc.narg('archived')::boolean is null or t.archived = sqlc.narg('archived'))
-   and (@q::text = ''
-        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, t.email, t.phone, t.external_ref)), lower(@q)) > 0)
-   and (sqlc.narg('after_id')::uuid is null or t.id > sqlc.narg('after_id'))
+ where t.id = any (array(
+         select p.id
+           from app.tenants p
+         where (sqlc.narg('unit_id')::uuid is null or p.unit_id = sqlc.narg('unit_id'))
+           and (sqlc.narg('archived')::boolean is null or p.archived = sqlc.narg('archived'))
+           and (@q::text = ''
+                or strpos(lower(concat_ws(' ', p.first_name, p.last_name, p.email, p.phone, p.external_ref)), lower(@q)) > 0)
+           and (sqlc.narg('after_id')::uuid is null or p.id > sqlc.narg('after_id'))
+         order by case when @sort::text = 'name' then lower(p.last_name) end,
+                  case when @sort = 'name' then lower(p.first_name) end,
+                  case when @sort = '-name' then lower(p.last_name) end desc,
+                  case when @sort = '-name' then lower(p.first_name) end desc,
+                  case when @sort = 'createdAt' then p.created_at end,
+                  case when @sort = '-createdAt' then p.created_at end desc,
+                  case when @sort = '-createdAt' or @sort = '-name' then p.id end desc,
+                  p.id
+         limit @row_limit::bigint offset @row_offset::bigint))
  order by case when @sort::text = 'name' then lower(t.last_name) end,
           case when @sort = 'name' then lower(t.first_name) end,
           case when @sort = '-name' then lower(t.last_name) end desc,
@@ -41,8 +54,7 @@ select sqlc.embed(t),
           case when @sort = 'createdAt' then t.created_at end,
           case when @sort = '-createdAt' then t.created_at end desc,
           case when @sort = '-createdAt' or @sort = '-name' then t.id end desc,
-          t.id
- limit @row_limit::bigint offset @row_offset::bigint;
+          t.id;
 
 -- Tenant returns a tenant, how far they are on the way to a login, and the
 -- tenancy that they have today, if any.
