@@ -126,7 +126,16 @@ var roundTripTests = []struct {
 	{"getTicket", "GET {ticket}", nil, nil, 2},
 	{"replaceTicket", "PUT {ticket}", object{"title": "Leak", "unitId": "{unitId}", "status": "OPEN"}, nil, 3},
 	{"updateTicket", "PATCH {ticket}", object{"status": "OPEN"}, nil, 3},
-	{"deleteTicket", "DELETE {archived ticket}", nil, nil, 3},
+	{"deleteTicket", "DELETE {archived ticket}", nil, nil, 4}, // its files' places too
+
+	{"listAttachments", "GET {ticket}/attachments", nil, nil, 2},
+	{"createAttachment", "POST {ticket}/attachments?fileName=x.pdf", bill, []string{"Content-Type: application/pdf"}, 4}, // whose, and then the row
+	{"createAttachment", "POST {ticket}/attachments?fileName=x.pdf", "no PDF", []string{"Content-Type: application/pdf"}, 2},
+	{"getAttachment", "GET {attachment}", nil, nil, 2},
+	{"getAttachmentContent", "GET {attachment}/content", nil, nil, 2},
+	{"deleteAttachment", "DELETE {attachment}", nil, nil, 3},
+	{"createPortalAttachment", "POST /portal/tickets/" + noSuchRow + "/attachments?fileName=x.pdf", bill, []string{"Content-Type: application/pdf"}, 2},
+	{"getPortalAttachmentContent", "GET /portal/attachments/" + noSuchRow + "/content", nil, nil, 2},
 	{"getTicketTimeline", "GET {ticket}/timeline", nil, nil, 2},
 	{"listComments", "GET {ticket}/comments", nil, nil, 2},
 	{"listComments", "GET {ticket}/comments?cursor=*&q=a", nil, nil, 2},
@@ -229,6 +238,10 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 			c.patch(path, object{"cancelled": cancelled}).ok(http.StatusOK)
 		}
 		fresh = strings.NewReplacer("{its unit}", unit, "{its tenant}", tenant).Replace
+	}
+	if rest, ok := strings.CutPrefix(path, "{attachment}"); ok {
+		a := c.upload(c.ticket()+"/attachments", "x.pdf", "application/pdf", []byte(bill)).ok(http.StatusCreated)
+		path = strings.TrimPrefix(a.header.Get("Location"), "/api/v1") + rest
 	}
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)
