@@ -64,7 +64,7 @@ func (db *DB) listen(ctx context.Context, channel string, begun func(), heard fu
 	cfg.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
 	}
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	conn, err := pgx.ConnectConfig(ctx, cfg) //nolint:forbidigo // this is internal/db, and it opens no transaction
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

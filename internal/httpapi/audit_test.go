@@ -61,8 +61,12 @@ func TestAuditOfEveryWrite(t *testing.T) {
 		{"/tenants", "tenants", object{"firstName": "New", "lastName": "One"}, object{"firstName": "New", "lastName": "Two"}, object{"archived": true}},
 		{"/contractors", "contractors", object{"name": "New"}, object{"name": "Newer"}, object{"archived": true}},
 		{"/tickets", "tickets", object{"unitId": ann.UnitID, "title": "New"}, object{"unitId": ann.UnitID, "title": "Newer", "status": "OPEN"}, object{"archived": true}},
-		{"/tenancies", "tenancies", object{"unitId": ann.UnitID, "tenantId": ann.TenantID, "startDate": "2031-01-01"},
-			object{"unitId": ann.UnitID, "tenantId": ann.TenantID, "startDate": "2031-01-02"}, object{"endDate": "2032-01-01"}},
+		{
+			"/tenancies", "tenancies",
+			object{"unitId": ann.UnitID, "tenantId": ann.TenantID, "startDate": "2031-01-01"},
+			object{"unitId": ann.UnitID, "tenantId": ann.TenantID, "startDate": "2031-01-02"},
+			object{"endDate": "2032-01-01"},
+		},
 	} {
 		t.Run(kind.table, func(t *testing.T) {
 			c, n := c.as(t), 0

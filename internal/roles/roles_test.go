@@ -224,8 +224,12 @@ func TestRolesAndWhatIsTold(t *testing.T) {
 		{"last tenant", as(ben.Identity, exec(`select app.delete_tenant(id) from app.tenants`)), []dbtest.Person{ben}, []string{"OWNER", "TENANT"}, nil},
 		{"admin", past(`update app.users set is_admin = true where id = $1`, ben.UserID), []dbtest.Person{ben}, []string{"OWNER", "TENANT"}, []string{"ADMIN"}},
 		{"profile", past(`update app.users set full_name = 'Ben' where id = $1`, ben.UserID), nil, []string{"OWNER", "TENANT"}, []string{"ADMIN"}},
-		{"inserted with a login", past(`insert into app.tenants (owner_user_id, user_id, first_name, last_name, created_by) values ($1, $2, 'T', 'T', $1)`, old.UserID, ben.UserID),
-			[]dbtest.Person{{Identity: old.Identity}, ben}, []string{"OWNER", "TENANT"}, []string{"TENANT", "ADMIN"}},
+		{
+			"inserted with a login", past(`insert into app.tenants (owner_user_id, user_id, first_name, last_name, created_by) values ($1, $2, 'T', 'T', $1)`, old.UserID, ben.UserID),
+			[]dbtest.Person{{Identity: old.Identity}, ben},
+			[]string{"OWNER", "TENANT"},
+			[]string{"TENANT", "ADMIN"},
+		},
 		{"deleted with a login", past(`delete from app.tenants where user_id = $1`, ben.UserID), []dbtest.Person{{Identity: old.Identity}, ben}, []string{"OWNER", "TENANT"}, []string{"ADMIN"}},
 		{"no admin", past(`update app.users set is_admin = false where id = $1`, ben.UserID), []dbtest.Person{ben}, []string{"OWNER", "TENANT"}, nil},
 	} {
