@@ -193,6 +193,6 @@ func orientationSegment(value byte) []byte {
 	tiff := "MM\x00*\x00\x00\x00\x08" + // the directory follows
 		"\x00\x01" + "\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string([]byte{value}) + "\x00\x00" + // one short
 		"\x00\x00\x00\x00" // and no further directory
-	segment := []byte{0xFF, markerAPP1, 0, byte(2 + len(exifHeader) + len(tiff))}
+	segment := []byte{0xFF, markerAPP1, 0, byte(2 + len(exifHeader) + len(tiff))} //nolint:gosec // 34
 	return append(append(segment, exifHeader...), tiff...)
 }

@@ -44,11 +44,11 @@ func TestStores(t *testing.T) {
 
 			content := strings.Repeat("0123456789", 100_000)
 			require.NoError(t, store.Put(ctx, key, "image/png", strings.NewReader(content)))
-			require.Equal(t, content, read(t, ctx, store, key))
+			require.Equal(t, content, read(ctx, t, store, key))
 			require.Equal(t, 1, files())
 
 			require.Error(t, store.Put(ctx, key, "image/png", strings.NewReader("other")), "the key is taken")
-			require.Equal(t, content, read(t, ctx, store, key))
+			require.Equal(t, content, read(ctx, t, store, key))
 
 			broken := io.MultiReader(strings.NewReader(content), iotest.ErrReader(errors.New("the line is dead")))
 			require.Error(t, store.Put(ctx, storage.NewKey(uuid.New(), uuid.New()), "image/png", broken))
@@ -77,7 +77,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-func read(t testing.TB, ctx context.Context, store storage.Store, key string) string {
+func read(ctx context.Context, t testing.TB, store storage.Store, key string) string {
 	t.Helper()
 	f, err := store.Open(ctx, key)
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestDiskTidies(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	<-written
-	require.Equal(t, "half and half", read(t, t.Context(), again, key))
+	require.Equal(t, "half and half", read(t.Context(), t, again, key))
 	require.Len(t, filesIn(t, dir), 1)
 }
 
