@@ -18,9 +18,9 @@ grant select on app.attachments to rowhouse_tenant;
 grant insert (ticket_id, storage_key, file_name, media_type, size_bytes, sha256) on app.attachments to rowhouse_tenant;
 
 create policy boundary_all_attachments on app.attachments as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or visibility = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[]))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or visibility = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy landlord_select_attachments on app.attachments for select to rowhouse_landlord

@@ -14,7 +14,7 @@ grant insert on app.audit_log to rowhouse_clerk;
 -- expect few of them, and sort a landlord's whole trail for each page
 create policy boundary_all_audit_log on app.audit_log as restrictive to public
     using (owner_user_id = (select app.current_user_id()))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or current_user = 'rowhouse_clerk');
 
 create policy landlord_select_audit_log on app.audit_log for select to rowhouse_landlord

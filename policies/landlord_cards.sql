@@ -14,10 +14,10 @@ grant select, insert, update on app.landlord_cards to rowhouse_clerk;
 grant select on app.landlord_cards to rowhouse_tenant;
 
 create policy boundary_all_landlord_cards on app.landlord_cards as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or owner_user_id = any ((select app.my_landlord_ids())::uuid[])
         or current_user = 'rowhouse_clerk')
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or owner_user_id = any ((select app.my_landlord_ids())::uuid[])
         or current_user = 'rowhouse_clerk');
 

@@ -20,7 +20,7 @@ grant select (owner_user_id, id, name, address1, address2, city, state, postal_c
 grant select (owner_user_id, id) on app.properties to rowhouse_clerk;
 
 create policy boundary_all_properties on app.properties as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or id = any ((select app.my_property_ids())::uuid[]))
     with check (owner_user_id = (select app.current_user_id()));
 

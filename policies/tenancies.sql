@@ -18,9 +18,9 @@ grant select (id, owner_user_id, unit_id, tenant_id, start_date, end_date, is_pr
 grant select (unit_id, tenant_id, cancelled_at, owner_user_id) on app.tenancies to rowhouse_clerk;
 
 create policy boundary_all_tenancies on app.tenancies as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy landlord_select_tenancies on app.tenancies for select to rowhouse_landlord

@@ -21,9 +21,9 @@ grant update (claimed_at, claimed_by_user_id) on app.tenant_invites to rowhouse_
 grant select (owner_user_id, tenant_id, token_hash, claimed_by_user_id) on app.tenant_invites to rowhouse_clerk;
 
 create policy boundary_all_tenant_invites on app.tenant_invites as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or token_hash = (select app.invite_hash()))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or token_hash = (select app.invite_hash()));
 
 create policy landlord_select_tenant_invites on app.tenant_invites for select to rowhouse_landlord

@@ -24,10 +24,10 @@ grant update (user_id) on app.tenants to rowhouse_user;
 grant select (id, owner_user_id, user_id) on app.tenants to rowhouse_clerk;
 
 create policy boundary_all_tenants on app.tenants as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
         or id = (select app.claimed_tenant_id()))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
         or id = (select app.claimed_tenant_id()));
 

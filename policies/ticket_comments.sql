@@ -4,7 +4,7 @@
 --            rowhouse_landlord     rowhouse_tenant             rowhouse_remover
 --   select   own                   shared, of their tickets    own
 --   insert   own                   shared, to their tickets
---   update   own, as the author    their own
+--   update   own, as the author
 --   delete                                                     own (app.delete_comment)
 
 alter table app.ticket_comments enable row level security;
@@ -19,9 +19,9 @@ grant select (id, owner_user_id, ticket_id, kind, author, body, edited_at, creat
 grant insert (ticket_id, body) on app.ticket_comments to rowhouse_tenant;
 
 create policy boundary_all_ticket_comments on app.ticket_comments as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or kind = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[]))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or kind = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy landlord_select_ticket_comments on app.ticket_comments for select to rowhouse_landlord

@@ -7,9 +7,9 @@ alter table app.ticket_counters force row level security;
 grant select, insert, update on app.ticket_counters to rowhouse_clerk;
 
 create policy boundary_all_ticket_counters on app.ticket_counters as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or current_user = 'rowhouse_clerk')
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or current_user = 'rowhouse_clerk');
 
 create policy clerk_all_ticket_counters on app.ticket_counters to rowhouse_clerk

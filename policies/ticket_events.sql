@@ -14,10 +14,10 @@ grant select (id, owner_user_id, ticket_id, type, from_value, to_value, actor_ki
 grant insert on app.ticket_events to rowhouse_clerk;
 
 create policy boundary_all_ticket_events on app.ticket_events as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
         or current_user = 'rowhouse_clerk')
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
         or current_user = 'rowhouse_clerk');
 

@@ -23,13 +23,10 @@ grant select (id, owner_user_id, number, unit_id, tenant_id, title, description,
 grant insert (unit_id, tenant_id, title, description, category, entry_permission, entry_notes) on app.tickets to rowhouse_tenant;
 grant update (status) on app.tickets to rowhouse_tenant;
 
--- coalesce hides the comparison from the planner, which would take it for a further
--- condition beside the policies' own, expect next to no rows, and sort all of a
--- landlord's tickets instead of reading a page in the order of an index.
 create policy boundary_all_tickets on app.tickets as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]))
-    with check (owner_user_id = (select app.current_user_id())
+    with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy landlord_select_tickets on app.tickets for select to rowhouse_landlord

@@ -20,7 +20,7 @@ grant select (owner_user_id, id, property_id, name, kind, address1, address2, ci
 grant select (owner_user_id, id, property_id) on app.units to rowhouse_clerk;
 
 create policy boundary_all_units on app.units as restrictive to public
-    using (owner_user_id = (select app.current_user_id())
+    using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or id = any ((select app.my_unit_ids())::uuid[]))
     with check (owner_user_id = (select app.current_user_id()));
 

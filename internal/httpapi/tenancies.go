@@ -17,7 +17,7 @@ type TenancyData struct {
 	TenantID      uuid.UUID `json:"tenantId" format:"uuid" doc:"Who lives there; never changes"`
 	StartDate     date      `json:"startDate" example:"2026-01-01" doc:"The first day"`
 	EndDate       *date     `json:"endDate,omitempty" nullable:"true" example:"2026-12-31" doc:"The last day; without one it goes on"`
-	IsPrimary     *bool     `json:"isPrimary,omitempty" nullable:"true" default:"true" doc:"Whether this is the tenant to turn to, of several who share a unit"`
+	IsPrimary     *bool     `json:"isPrimary,omitempty" nullable:"true" default:"true" example:"true" doc:"Whether this is the tenant to turn to, of several who share a unit"`
 	NoticeGivenOn *date     `json:"noticeGivenOn,omitempty" nullable:"true" example:"2026-10-01" doc:"The day on which notice was given, if it was"`
 	MoveOutReason *text     `json:"moveOutReason,omitempty" nullable:"true" maxLength:"500" example:"Bought a house"`
 	Cancelled     bool      `json:"cancelled,omitempty" doc:"Cancelled tenancies never came to be: they are kept and count for nothing"`
