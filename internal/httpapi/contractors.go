@@ -31,7 +31,7 @@ type contractor struct {
 	ID uuid.UUID `json:"id" format:"uuid"`
 	ContractorData
 	Source          string     `json:"source" enum:"MANUAL,SEARCH,IMPORT" doc:"How they came into your book"`
-	ExternalPlaceID *string    `json:"externalPlaceId,omitempty" doc:"What the search that found them calls them"`
+	ExternalPlaceID *string    `json:"externalPlaceId,omitempty" example:"osm:node/240109189" doc:"What the search that found them calls them"`
 	ArchivedAt      *time.Time `json:"archivedAt,omitempty" doc:"Since when they are archived"`
 	Version         int32      `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
 	CreatedAt       time.Time  `json:"createdAt"`

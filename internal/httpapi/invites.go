@@ -61,7 +61,7 @@ type tenantInvite struct {
 	ExpiresAt    time.Time  `json:"expiresAt"`
 	SendCount    int32      `json:"sendCount" example:"1" doc:"How often it was sent, each time with another link"`
 	SentAt       *time.Time `json:"sentAt,omitempty" doc:"When the last mail left, if that is known"`
-	LastError    *string    `json:"lastError,omitempty" doc:"Why the last mail did not leave"`
+	LastError    *string    `json:"lastError,omitempty" example:"The address does not exist." doc:"Why the last mail did not leave"`
 	ClaimedAt    *time.Time `json:"claimedAt,omitempty"`
 	RevokedAt    *time.Time `json:"revokedAt,omitempty"`
 	Version      int32      `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`

@@ -65,11 +65,11 @@ type PortalTicket struct {
 	UnitName        *string    `json:"unitName,omitempty" example:"Flat 3"`
 	LandlordName    *string    `json:"landlordName,omitempty" example:"Canal House Rentals"`
 	Title           string     `json:"title" example:"Kitchen tap drips"`
-	Description     *string    `json:"description,omitempty"`
+	Description     *string    `json:"description,omitempty" example:"Day and night."`
 	Category        string     `json:"category" enum:"PLUMBING,ELECTRICAL,HVAC,APPLIANCE,STRUCTURAL,PEST,LOCKS_KEYS,CLEANING,NOISE,INTERNET_TV,EXTERIOR,OTHER"`
 	Status          string     `json:"status" enum:"NEW,OPEN,IN_PROGRESS,ON_HOLD,RESOLVED,CLOSED,CANCELLED"`
 	EntryPermission bool       `json:"entryPermission"`
-	EntryNotes      *string    `json:"entryNotes,omitempty"`
+	EntryNotes      *string    `json:"entryNotes,omitempty" example:"The cat must stay inside."`
 	ScheduledAt     *time.Time `json:"scheduledAt,omitempty" doc:"When somebody comes"`
 	ResolvedAt      *time.Time `json:"resolvedAt,omitempty"`
 	ClosedAt        *time.Time `json:"closedAt,omitempty"`

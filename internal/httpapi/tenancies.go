@@ -38,7 +38,7 @@ type tenancy struct {
 // warning is something to look at, about what was saved.
 type warning struct {
 	Code   string `json:"code" example:"overlapping_tenancy" doc:"What it is about, for programs; stable"`
-	Detail string `json:"detail" doc:"What it is about, for people"`
+	Detail string `json:"detail" example:"Another tenancy of this unit overlaps." doc:"What it is about, for people"`
 }
 
 type listTenanciesInput struct {
