@@ -201,17 +201,25 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		{`insert into app.units (owner_user_id, id, property_id, name, city, created_by) values ($1, $2, $3, $4, $4, $1)`, []any{l.UserID, l.UnitID, l.PropertyID, name + " flat"}},
 		{`insert into app.idempotency_keys (owner_user_id, key, operation, request_hash, answer) values ($1, $2, 'createUnit', sha256('x'), $2)`, []any{l.UserID, name + "-key"}},
 		{`insert into app.contractors (owner_user_id, id, name, created_by) values ($1, $2, $3, $1)`, []any{l.UserID, l.ContractorID, name + " plumber"}},
-		{`insert into app.tenants (owner_user_id, id, user_id, first_name, last_name, email, unit_id, notes, created_by) values ($1, $2, $3, $4, $4, $5, $6, $7, $1)`,
-			[]any{l.UserID, l.TenantID, l.Tenant.UserID, name + " renter", l.Tenant.Email, l.UnitID, name + " notes"}},
+		{
+			`insert into app.tenants (owner_user_id, id, user_id, first_name, last_name, email, unit_id, notes, created_by) values ($1, $2, $3, $4, $4, $5, $6, $7, $1)`,
+			[]any{l.UserID, l.TenantID, l.Tenant.UserID, name + " renter", l.Tenant.Email, l.UnitID, name + " notes"},
+		},
 		{`insert into app.tenancies (owner_user_id, unit_id, tenant_id, start_date, created_by) values ($1, $2, $3, current_date - 1, $1)`, []any{l.UserID, l.UnitID, l.TenantID}},
-		{`insert into app.tenants (owner_user_id, id, first_name, last_name, email, created_by) values ($1, $2, $3, $3, $4, $1)`,
-			[]any{l.UserID, invitee, name + " invitee", name + "-invitee@example.com"}},
+		{
+			`insert into app.tenants (owner_user_id, id, first_name, last_name, email, created_by) values ($1, $2, $3, $3, $4, $1)`,
+			[]any{l.UserID, invitee, name + " invitee", name + "-invitee@example.com"},
+		},
 		{`insert into app.tenant_invites (owner_user_id, tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at, created_by)
 			values ($1, $2, $3, $4, $5, $6, $6, now() + interval '14 days', $1)`, []any{l.UserID, invitee, l.UnitID, name + "-invitee@example.com", hash[:], name + " invites"}},
-		{`insert into app.tickets (owner_user_id, id, unit_id, tenant_id, title, created_by) values ($1, $2, $3, $4, $5, $6)`,
-			[]any{l.UserID, l.TicketID, l.UnitID, l.TenantID, name + " drips", l.Tenant.UserID}},
-		{`insert into app.ticket_comments (owner_user_id, ticket_id, kind, body, created_by) values ($1, $2, 'shared', $3, $1), ($1, $2, 'internal', $4, $1)`,
-			[]any{l.UserID, l.TicketID, name + " says", name + " whispers"}},
+		{
+			`insert into app.tickets (owner_user_id, id, unit_id, tenant_id, title, created_by) values ($1, $2, $3, $4, $5, $6)`,
+			[]any{l.UserID, l.TicketID, l.UnitID, l.TenantID, name + " drips", l.Tenant.UserID},
+		},
+		{
+			`insert into app.ticket_comments (owner_user_id, ticket_id, kind, body, created_by) values ($1, $2, 'shared', $3, $1), ($1, $2, 'internal', $4, $1)`,
+			[]any{l.UserID, l.TicketID, name + " says", name + " whispers"},
+		},
 		{`insert into app.attachments (owner_user_id, ticket_id, storage_key, file_name, media_type, size_bytes, sha256, created_by)
 			values ($1, $2, $3, $4, 'image/jpeg', 3, sha256('x'), $1)`, []any{l.UserID, l.TicketID, l.UserID.String() + "/" + name, name + ".jpg"}},
 		{`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)

@@ -85,7 +85,8 @@ var tables = map[string]table{
 	"app.users": {
 		owner: "id", fixed: "id version created_at updated_at is_admin",
 		boundary: rule{using: "id = (select app.current_user_id())"},
-		triggers: []string{"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
+		triggers: []string{
+			"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{

@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -329,9 +330,7 @@ func TestInvites(t *testing.T) {
 	held := view{"app.tenant_invites": invite}
 	self := func(who uuid.UUID, more view) view {
 		want := view{"app.users": {who.String()}}
-		for name, keys := range more {
-			want[name] = keys
-		}
+		maps.Copy(want, more)
 		return want
 	}
 
@@ -342,8 +341,10 @@ func TestInvites(t *testing.T) {
 		{v.invitee(t, "token, another address", mallory, v.a.InviteToken, "mallory@example.com"), self(mallory, held)},
 		{v.invitee(t, "token, no proven address", mallory, v.a.InviteToken, ""), self(mallory, held)},
 		{v.invitee(t, "another token, the address", mallory, "no such token", address), self(mallory, nil)},
-		{v.invitee(t, "B's token, the address of A's invite", mallory, v.b.InviteToken, address),
-			self(mallory, view{"app.tenant_invites": v.where(t, "app.tenant_invites", "owner_user_id = "+quote(v.b.UserID.String()))})},
+		{
+			v.invitee(t, "B's token, the address of A's invite", mallory, v.b.InviteToken, address),
+			self(mallory, view{"app.tenant_invites": v.where(t, "app.tenant_invites", "owner_user_id = "+quote(v.b.UserID.String()))}),
+		},
 		{v.invitee(t, "nothing", mallory, "", ""), self(mallory, nil)},
 		{v.invitee(t, "nobody with the token", uuid.Nil, v.a.InviteToken, ""), held},
 		{v.invitee(t, "nobody with the token and the address", uuid.Nil, v.a.InviteToken, address), held},
