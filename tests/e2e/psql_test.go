@@ -40,7 +40,9 @@ func TestPsql(t *testing.T) {
 			}
 		}
 		for _, table := range tables {
-			require.Equal(t, strings.HasPrefix(table, "app."), seen[table], "%s: some persona may look, and finds nothing", table)
+			// a trigger alone reads how far tickets are counted
+			looks := strings.HasPrefix(table, "app.") && table != "app.ticket_counters"
+			require.Equal(t, looks, seen[table], "%s: some persona may look, and finds nothing", table)
 		}
 	}
 	for table, answer := range counts(t, d.URL("rowhouse_api"), tables, "set app.user_id = '"+ann+"'") {
