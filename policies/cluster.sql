@@ -13,6 +13,7 @@
 --   rowhouse_landlord  persona of a landlord
 --   rowhouse_tenant    persona of a person who rents
 --   rowhouse_user      persona of somebody signed in who is neither yet
+--   rowhouse_support   persona of who works for Rowhouse, where a landlord lets them look
 --   rowhouse_remover   owns the narrow functions that delete rows; bound by policies
 --   rowhouse_clerk     owns the triggers and look-ups that serve all personas; bound by policies
 --   rowhouse_api       login of the API; no right but to become a persona
@@ -24,6 +25,7 @@ roles (name, login, inherit) as (
            ('rowhouse_landlord', false, false),
            ('rowhouse_tenant', false, false),
            ('rowhouse_user', false, false),
+           ('rowhouse_support', false, false),
            ('rowhouse_remover', false, false),
            ('rowhouse_clerk', false, false),
            ('rowhouse_api', true, false),
@@ -34,7 +36,7 @@ memberships (member, role) as (
     select login, persona
       from unnest(array['rowhouse_api', 'rowhouse_worker']) as login,
            unnest(array['rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user']) as persona
-    union all values ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover'),
+    union all values ('rowhouse_api', 'rowhouse_support'), ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover'),
                      ('rowhouse_migrator', 'rowhouse_clerk')
     -- whoever migrates without being superuser has to become the owners
     union all
@@ -121,7 +123,7 @@ select step, required, remedy
     select 40, true, format('revoke %I from %I', g.role, g.member)
       from granted g
      where g.member in ('rowhouse_api', 'rowhouse_worker', 'rowhouse_owner', 'rowhouse_remover',
-                        'rowhouse_clerk', 'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user')
+                        'rowhouse_clerk', 'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user', 'rowhouse_support')
        and not exists (select from memberships m where m.member = g.member and m.role = g.role)
 
     union all

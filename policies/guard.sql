@@ -10,7 +10,7 @@ ours as (
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = 'app' and c.relkind in ('r', 'p')
 ),
-personas (name) as (values ('rowhouse_landlord'), ('rowhouse_tenant'), ('rowhouse_user'))
+personas (name) as (values ('rowhouse_landlord'), ('rowhouse_tenant'), ('rowhouse_user'), ('rowhouse_support'))
 select reason, remedy
   from (
     select 1 as step, format('the login %s is a superuser, whom no policy binds', rolname) as reason,

@@ -12,7 +12,7 @@ import (
 var files embed.FS
 
 // special are the files that are not one table's.
-var special = []string{"cluster.sql", "functions.sql", "guard.sql", "reset.sql", "schemas.sql"}
+var special = []string{"cluster.sql", "functions.sql", "functions_support.sql", "guard.sql", "reset.sql", "schemas.sql"}
 
 // Cluster is the query for what the cluster and the database lack; see the file.
 func Cluster() string { return read("cluster.sql") }
@@ -21,7 +21,7 @@ func Cluster() string { return read("cluster.sql") }
 func Guard() string { return read("guard.sql") }
 
 // Functions creates or replaces the functions that migrations and policies need.
-func Functions() string { return read("functions.sql") }
+func Functions() string { return read("functions.sql") + read("functions_support.sql") }
 
 // File is one file to apply.
 type File struct {

@@ -5,11 +5,13 @@
 --   insert   own
 --   update   own
 --   delete                                                           own (through app.delete_property)
+--
+-- rowhouse_support reads those of the landlord who lets it see properties.
 
 alter table app.properties enable row level security;
 alter table app.properties force row level security;
 
-grant select on app.properties to rowhouse_landlord;
+grant select on app.properties to rowhouse_landlord, rowhouse_support;
 grant insert (name, kind, address1, address2, city, state, postal_code, country, latitude, longitude,
               external_ref, archived_at) on app.properties to rowhouse_landlord;
 grant update (name, kind, address1, address2, city, state, postal_code, country, latitude, longitude,
@@ -21,7 +23,8 @@ grant select (owner_user_id, id) on app.properties to rowhouse_clerk;
 
 create policy boundary_all_properties on app.properties as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
-        or id = any ((select app.my_property_ids())::uuid[]))
+        or id = any ((select app.my_property_ids())::uuid[])
+        or owner_user_id = any ((select app.supported_landlord_ids('{properties}'))::uuid[]))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_properties on app.properties for select to rowhouse_landlord
@@ -46,6 +49,9 @@ create policy tenant_select_properties on app.properties for select to rowhouse_
 -- the caller's own (app.my_roles)
 create policy clerk_select_properties on app.properties for select to rowhouse_clerk
     using (owner_user_id = (select app.current_user_id()));
+
+create policy support_select_properties on app.properties for select to rowhouse_support
+    using (owner_user_id = any ((select app.supported_landlord_ids('{properties}'))::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_property(uuid) to rowhouse_landlord;

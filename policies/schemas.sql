@@ -5,16 +5,16 @@
 --                 statement before they become a persona; it gives them no row.
 --   app_private   seal keys and the migrations' journal: rowhouse_owner only.
 
-grant usage on schema app to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover,
-    rowhouse_clerk, rowhouse_api, rowhouse_worker;
+grant usage on schema app to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support,
+    rowhouse_remover, rowhouse_clerk, rowhouse_api, rowhouse_worker;
 
 grant execute on function app.current_user_id(), app.invite_hash(), app.time_to_due(text),
                           app.next_ticket_statuses(text, timestamptz)
-    to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover, rowhouse_clerk;
+    to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support, rowhouse_remover, rowhouse_clerk;
 
 set local role rowhouse_clerk;
 grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_unit_ids(), app.my_property_ids(),
-                          app.claimed_tenant_id()
-    to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_remover;
+                          app.claimed_tenant_id(), app.is_operator(), app.supported_landlord_ids(text[])
+    to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support, rowhouse_remover;
 grant execute on function app.my_roles() to rowhouse_user;
 set local role rowhouse_owner;

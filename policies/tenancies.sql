@@ -5,11 +5,13 @@
 --   insert   own
 --   update   own (not who and where)
 --   delete                                          own (app.delete_tenancy)
+--
+-- rowhouse_support reads those of the landlord who lets it see tenants.
 
 alter table app.tenancies enable row level security;
 alter table app.tenancies force row level security;
 
-grant select on app.tenancies to rowhouse_landlord;
+grant select on app.tenancies to rowhouse_landlord, rowhouse_support;
 grant insert (unit_id, tenant_id, start_date, end_date, is_primary, notice_given_on, move_out_reason) on app.tenancies to rowhouse_landlord;
 grant update (start_date, end_date, is_primary, notice_given_on, move_out_reason, cancelled_at) on app.tenancies to rowhouse_landlord;
 grant select, delete on app.tenancies to rowhouse_remover;
@@ -19,7 +21,8 @@ grant select (unit_id, tenant_id, cancelled_at, owner_user_id) on app.tenancies 
 
 create policy boundary_all_tenancies on app.tenancies as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
-        or tenant_id = any ((select app.my_tenant_ids())::uuid[]))
+        or tenant_id = any ((select app.my_tenant_ids())::uuid[])
+        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
@@ -45,6 +48,9 @@ create policy tenant_select_tenancies on app.tenancies for select to rowhouse_te
 
 create policy clerk_select_tenancies on app.tenancies for select to rowhouse_clerk
     using (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
+
+create policy support_select_tenancies on app.tenancies for select to rowhouse_support
+    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenancy(uuid) to rowhouse_landlord;

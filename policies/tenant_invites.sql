@@ -7,12 +7,14 @@
 --   insert   own
 --   update   own (not who)       that it is claimed, once, by themselves
 --   delete
+--
+-- rowhouse_support reads those of the landlord who lets it see tenants.
 
 alter table app.tenant_invites enable row level security;
 alter table app.tenant_invites force row level security;
 
 grant select (owner_user_id, id, tenant_id, unit_id, email, landlord_name, unit_label, expires_at, send_count, sent_at,
-              last_error, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord;
+              last_error, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord, rowhouse_support;
 grant insert (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at) on app.tenant_invites to rowhouse_landlord;
 grant update (unit_id, email, token_hash, expires_at, send_count, sent_at, last_error, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
 grant select (owner_user_id, id, tenant_id, email, landlord_name, unit_label, expires_at, claimed_at, claimed_by_user_id,
@@ -22,7 +24,8 @@ grant select (owner_user_id, tenant_id, token_hash, claimed_by_user_id) on app.t
 
 create policy boundary_all_tenant_invites on app.tenant_invites as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
-        or token_hash = (select app.invite_hash()))
+        or token_hash = (select app.invite_hash())
+        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or token_hash = (select app.invite_hash()));
 
@@ -47,3 +50,6 @@ create policy user_update_tenant_invites on app.tenant_invites for update to row
 
 create policy clerk_select_tenant_invites on app.tenant_invites for select to rowhouse_clerk
     using (token_hash = (select app.invite_hash()));
+
+create policy support_select_tenant_invites on app.tenant_invites for select to rowhouse_support
+    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));

@@ -10,11 +10,13 @@
 --
 -- user_id is nobody's to write but through a claim: with it go a person's home and
 -- tickets.
+--
+-- rowhouse_support reads those of the landlord who lets it see tenants.
 
 alter table app.tenants enable row level security;
 alter table app.tenants force row level security;
 
-grant select on app.tenants to rowhouse_landlord;
+grant select on app.tenants to rowhouse_landlord, rowhouse_support;
 grant insert (first_name, last_name, email, phone, unit_id, notes, external_ref, archived_at) on app.tenants to rowhouse_landlord;
 grant update (first_name, last_name, email, phone, unit_id, notes, external_ref, archived_at) on app.tenants to rowhouse_landlord;
 grant select, delete on app.tenants to rowhouse_remover;
@@ -26,7 +28,8 @@ grant select (id, owner_user_id, user_id) on app.tenants to rowhouse_clerk;
 create policy boundary_all_tenants on app.tenants as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
-        or id = (select app.claimed_tenant_id()))
+        or id = (select app.claimed_tenant_id())
+        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
         or id = (select app.claimed_tenant_id()));
@@ -61,6 +64,9 @@ create policy user_update_tenants on app.tenants for update to rowhouse_user
 -- the caller's as tenant (app.my_tenant_ids …) and as landlord (app.my_roles)
 create policy clerk_select_tenants on app.tenants for select to rowhouse_clerk
     using (user_id = (select app.current_user_id()) or owner_user_id = (select app.current_user_id()));
+
+create policy support_select_tenants on app.tenants for select to rowhouse_support
+    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenant(uuid) to rowhouse_landlord;

@@ -7,11 +7,13 @@
 --   insert   own                 about a unit they live in today
 --   update   own                 cancel what is NEW, reopen RESOLVED
 --   delete                                                             own (app.delete_ticket)
+--
+-- rowhouse_support reads those of the landlord who lets it see tickets.
 
 alter table app.tickets enable row level security;
 alter table app.tickets force row level security;
 
-grant select on app.tickets to rowhouse_landlord;
+grant select on app.tickets to rowhouse_landlord, rowhouse_support;
 grant insert (unit_id, tenant_id, source, title, description, category, priority, status, contractor_id, due_at, entry_permission,
               entry_notes, scheduled_at, cost_minor, currency) on app.tickets to rowhouse_landlord;
 grant update (unit_id, title, description, category, priority, status, status_reason, contractor_id, due_at, entry_permission,
@@ -25,7 +27,8 @@ grant update (status) on app.tickets to rowhouse_tenant;
 
 create policy boundary_all_tickets on app.tickets as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
-        or tenant_id = any ((select app.my_tenant_ids())::uuid[]))
+        or tenant_id = any ((select app.my_tenant_ids())::uuid[])
+        or owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
@@ -60,6 +63,9 @@ create policy tenant_update_tickets on app.tickets for update to rowhouse_tenant
     using (owner_user_id = any ((select app.my_landlord_ids())::uuid[])
            and tenant_id = any ((select app.my_tenant_ids())::uuid[]))
     with check (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
+
+create policy support_select_tickets on app.tickets for select to rowhouse_support
+    using (owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_ticket(uuid) to rowhouse_landlord;

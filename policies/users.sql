@@ -15,7 +15,7 @@ alter table app.users force row level security;
 grant select on app.users to rowhouse_user;
 grant insert (email) on app.users to rowhouse_user;
 grant update (email, full_name, company_name, phone, locale, time_zone, currency) on app.users to rowhouse_user;
-grant select (id, is_admin) on app.users to rowhouse_clerk;
+grant select (id, is_admin, email) on app.users to rowhouse_clerk;
 
 create policy boundary_all_users on app.users as restrictive to public
     using (id = (select app.current_user_id()))

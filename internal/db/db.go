@@ -42,6 +42,7 @@ const (
 	landlord = "rowhouse_landlord"
 	tenant   = "rowhouse_tenant"
 	user     = "rowhouse_user"
+	support  = "rowhouse_support"
 
 	// maxAttempts bounds how often a transaction is run that the server rolled
 	// back for the sake of another.
@@ -187,20 +188,39 @@ func (db *DB) AsInvitee(ctx context.Context, access Access, invitee Invitee, fn 
 	}, access, fn)
 }
 
+// AsSupport is AsLandlord for somebody who works for Rowhouse. They see which
+// landlords let support look, and may write down that they do. Of a landlord's rows
+// they see what the entry in support_accesses with the id logged is about, if it is
+// theirs, committed and of the last minute; with uuid.Nil, none.
+func (db *DB) AsSupport(ctx context.Context, access Access, logged uuid.UUID, fn func(tx *Tx) error) error {
+	id, ok := auth.From(ctx)
+	if !ok {
+		return unauthenticated
+	}
+	c := caller{persona: support, id: id.UserID}
+	if logged != uuid.Nil {
+		c.supportAccess = logged.String()
+	}
+	return db.as(ctx, c, access, fn)
+}
+
+var unauthenticated = errs.New(errs.Unauthenticated, "unauthenticated", "Sign in to continue.")
+
 func (db *DB) signedIn(ctx context.Context, persona string, access Access, fn func(tx *Tx) error) error {
 	id, ok := auth.From(ctx)
 	if !ok {
-		return errs.New(errs.Unauthenticated, "unauthenticated", "Sign in to continue.")
+		return unauthenticated
 	}
 	return db.as(ctx, caller{persona: persona, id: id.UserID}, access, fn)
 }
 
 // caller is what a transaction says of whom it acts for.
 type caller struct {
-	persona    string
-	id         uuid.UUID // zero for nobody
-	inviteHash string    // hex
-	email      string    // proven
+	persona       string
+	id            uuid.UUID // zero for nobody
+	inviteHash    string    // hex
+	email         string    // proven
+	supportAccess string    // the id of an entry in support_accesses
 }
 
 // settings are the parameters of session.Settings.
@@ -209,7 +229,7 @@ func (c caller) settings(ctx context.Context, keys seal.Keyring, pid uint32) []a
 	if c.id != uuid.Nil {
 		id, sealed = c.id.String(), keys.Sign(c.persona, c.id, time.Now().Add(sealTTL), pid)
 	}
-	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email}
+	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email, c.supportAccess}
 }
 
 func (db *DB) as(ctx context.Context, c caller, access Access, fn func(tx *Tx) error) error {

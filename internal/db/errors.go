@@ -35,6 +35,9 @@ var (
 // Forbidden is the answer to a change of something that is missing or another's.
 func Forbidden() *errs.Error { return forbidden }
 
+// NotFound is the answer to a read of something that is missing or another's.
+func NotFound() *errs.Error { return notFound }
+
 // Constraint returns the name of the unique or foreign key that refused a row,
 // and the table that the row refers from; ok is false if none did.
 func Constraint(err error) (name, table string, ok bool) {

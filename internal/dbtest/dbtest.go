@@ -155,13 +155,14 @@ func (d *Database) Exec(t testing.TB, sql string, args ...any) {
 // Landlord is a landlord with a row in every table, and a tenant who has a login.
 type Landlord struct {
 	auth.Identity
-	PropertyID   uuid.UUID
-	UnitID       uuid.UUID
-	Tenant       Person // lives in the unit since yesterday, and reported the ticket
-	TenantID     uuid.UUID
-	ContractorID uuid.UUID
-	TicketID     uuid.UUID
-	InviteToken  string // of an open invite to a further tenant, who has no login yet
+	PropertyID     uuid.UUID
+	UnitID         uuid.UUID
+	Tenant         Person // lives in the unit since yesterday, and reported the ticket
+	TenantID       uuid.UUID
+	ContractorID   uuid.UUID
+	TicketID       uuid.UUID
+	SupportGrantID uuid.UUID // taken back, so that it opens nothing
+	InviteToken    string    // of an open invite to a further tenant, who has no login yet
 }
 
 // Person is somebody with a login who is no landlord.
@@ -181,14 +182,31 @@ func (d *Database) Person(t testing.TB, name string) Person {
 	return p
 }
 
+// Operator inserts somebody who works for Rowhouse, and whom no landlord lets look.
+func (d *Database) Operator(t testing.TB, name string) Person {
+	t.Helper()
+	p := d.Person(t, name)
+	d.Exec(t, `update app.users set is_admin = true where id = $1`, p.UserID)
+	return p
+}
+
+// SupportGrant inserts a landlord's live consent to support's reading areas.
+func (d *Database) SupportGrant(t testing.TB, l Landlord, areas ...string) (id uuid.UUID) {
+	t.Helper()
+	require.NoError(t, d.Admin.QueryRow(t.Context(), `insert into app.support_grants (owner_user_id, areas, reason, expires_at, created_by)
+		values ($1, $2, 'a look at what is wrong', now() + interval '1 hour', $1) returning id`, l.UserID, areas).Scan(&id))
+	return id
+}
+
 // Landlord inserts a landlord called name, whose every text holds that name.
 func (d *Database) Landlord(t testing.TB, name string) Landlord {
 	t.Helper()
 	l := Landlord{
 		Identity:   auth.Identity{UserID: uuid.New(), Email: name + "@example.com"},
 		PropertyID: uuid.New(), UnitID: uuid.New(), TenantID: uuid.New(), ContractorID: uuid.New(), TicketID: uuid.New(),
-		Tenant:      d.Person(t, name+"-tenant"),
-		InviteToken: name + "-token",
+		SupportGrantID: uuid.New(),
+		Tenant:         d.Person(t, name+"-tenant"),
+		InviteToken:    name + "-token",
 	}
 	hash := sha256.Sum256([]byte(l.InviteToken))
 	invitee := uuid.New()
@@ -224,6 +242,13 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 			values ($1, $2, $3, $4, 'image/jpeg', 3, sha256('x'), $1)`, []any{l.UserID, l.TicketID, l.UserID.String() + "/" + name, name + ".jpg"}},
 		{`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)
 			values ($1, $2, 'book', $3, $4, 'OTHER', now() + interval '1 day')`, []any{l.UserID, l.TicketID, name + "-place", name + " found"}},
+		{
+			`insert into app.support_grants (owner_user_id, id, areas, reason, landlord_name, expires_at, revoked_at, created_by)
+			values ($1, $2, '{properties,tenants,tickets,contractors}', $3, $3, now() + interval '1 day', now(), $1)`,
+			[]any{l.UserID, l.SupportGrantID, name + " consents"},
+		},
+		{`insert into app.support_accesses (owner_user_id, grant_id, agent_user_id, agent_email, operation)
+			values ($1, $2, gen_random_uuid(), $3, 'listSupportedUnits')`, []any{l.UserID, l.SupportGrantID, name + " agent"}},
 	} {
 		d.Exec(t, insert.sql, insert.args...)
 	}

@@ -177,6 +177,8 @@ func (a *API) routes(api huma.API) {
 	a.claimRoutes(api)
 	a.portalRoutes(api)
 	a.attachmentRoutes(api)
+	a.supportGrantRoutes(api)
+	a.supportRoutes(api)
 }
 
 // What every operation may answer, whatever it does.
@@ -219,25 +221,32 @@ func remove[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
 }
 
 func register[I, O any](api huma.API, method, path, id, summary string, status int, h handler[I, O], failures ...int) {
-	responses := map[string]*huma.Response{} // filled by huma
-	if !slices.Contains(failures, http.StatusUnprocessableEntity) {
-		// huma's own status for a bad request, which we answer with 400
-		defer delete(responses, strconv.Itoa(http.StatusUnprocessableEntity))
-	}
-	huma.Register(api, huma.Operation{
+	serve(api, describe(method, path, id, summary, status, failures...), h)
+}
+
+func describe(method, path, id, summary string, status int, failures ...int) huma.Operation {
+	return huma.Operation{
 		Method: method, Path: prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
 		Tags:         []string{tag(path)},
-		Responses:    responses,
+		Responses:    map[string]*huma.Response{}, // filled by huma
 		Errors:       append(failures, commonErrors...),
 		MaxBodyBytes: maxBodyBytes,
 		Security:     []map[string][]string{{"bearer": {}}},
-	}, func(ctx context.Context, in *I) (*O, error) {
+	}
+}
+
+func serve[I, O any](api huma.API, operation huma.Operation, h handler[I, O]) {
+	huma.Register(api, operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
 			return nil, newProblem(ctx, err)
 		}
 		return out, nil
 	})
+	if !slices.Contains(operation.Errors, http.StatusUnprocessableEntity) {
+		// huma's own status for a bad request, which we answer with 400
+		delete(operation.Responses, strconv.Itoa(http.StatusUnprocessableEntity))
+	}
 }
 
 func humaConfig(version string) huma.Config {

@@ -40,7 +40,7 @@ type auditEntry struct {
 
 type listAuditInput struct {
 	Paging
-	Table     string     `query:"table" enum:"properties,units,tenants,tenancies,tenant_invites,contractors,tickets,ticket_comments,attachments" doc:"Only changes of this kind of row."`
+	Table     string     `query:"table" enum:"properties,units,tenants,tenancies,tenant_invites,contractors,tickets,ticket_comments,attachments,support_grants" doc:"Only changes of this kind of row."`
 	RowID     optionalID `query:"rowId" doc:"Only changes of this row."`
 	ActorKind string     `query:"actorKind" enum:"landlord,tenant,user,system" doc:"Only what such people did."`
 	Action    string     `query:"action" enum:"insert,update,delete" doc:"Only this."`

@@ -56,7 +56,7 @@ func (a *API) listComments(ctx context.Context, in *listCommentsInput) (*listCom
 	}
 	var rows []query.TicketComment
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TicketCommentsPageWithCount(ctx, tx, query.TicketCommentsPageParams{
 			TicketID: in.ID, Kind: given(in.Kind), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

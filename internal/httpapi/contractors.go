@@ -60,7 +60,7 @@ func (a *API) listContractors(ctx context.Context, in *listContractorsInput) (*l
 	}
 	var rows []query.Contractor
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().ContractorsPageWithCount(ctx, tx, query.ContractorsPageParams{
 			Trade: given(in.Trade), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

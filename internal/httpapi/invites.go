@@ -156,7 +156,7 @@ func (a *API) listTenantInvites(ctx context.Context, in *listTenantInvitesInput)
 	}
 	var rows []query.TenantInvitesPageRow
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TenantInvitesPageWithCount(ctx, tx, query.TenantInvitesPageParams{
 			State: given(in.State), TenantID: in.TenantID.given(), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

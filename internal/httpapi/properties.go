@@ -54,7 +54,7 @@ func (a *API) listProperties(ctx context.Context, in *listPropertiesInput) (*lis
 	}
 	var rows []query.Property
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().PropertiesPageWithCount(ctx, tx, query.PropertiesPageParams{
 			Kind: given(in.Kind), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

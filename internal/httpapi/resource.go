@@ -108,7 +108,7 @@ func (h rows[R, D, V]) create(ctx context.Context, in *createInput[D]) (out *cre
 
 func (h rows[R, D, V]) get(ctx context.Context, in *Path) (*shown[V], error) {
 	var row R
-	err := h.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err := reading(ctx, h.db, func(tx *db.Tx) (err error) {
 		row, err = h.read(ctx, tx, in.ID)
 		return err
 	})

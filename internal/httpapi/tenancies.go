@@ -64,7 +64,7 @@ func (a *API) listTenancies(ctx context.Context, in *listTenanciesInput) (*listT
 	}
 	var rows []query.TenanciesPageRow
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TenanciesPageWithCount(ctx, tx, query.TenanciesPageParams{
 			UnitID: in.UnitID.given(), TenantID: in.TenantID.given(), Status: given(in.Status),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

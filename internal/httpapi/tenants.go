@@ -64,7 +64,7 @@ func (a *API) listTenants(ctx context.Context, in *listTenantsInput) (*listTenan
 	}
 	var rows []query.TenantsPageRow
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TenantsPageWithCount(ctx, tx, query.TenantsPageParams{
 			UnitID: in.UnitID.given(), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),

@@ -97,7 +97,7 @@ func (a *API) listTickets(ctx context.Context, in *listTicketsInput) (*listTicke
 	}
 	var rows []query.TicketRow
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TicketsPageWithCount(ctx, tx, query.TicketsPageParams{
 			Statuses: in.Status, Priority: given(in.Priority), Category: given(in.Category),
 			UnitID: in.UnitID.given(), TenantID: in.TenantID.given(), ContractorID: in.ContractorID.given(),
@@ -250,7 +250,7 @@ func (a *API) ticketTimeline(ctx context.Context, in *timelineInput) (*timelineO
 	}
 	var rows []query.TicketTimelinePageRow
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TicketTimelinePageWithCount(ctx, tx, query.TicketTimelinePageParams{
 			TicketID: in.ID, Sort: w.sort, RowOffset: w.offset, RowLimit: w.rows(),
 		})

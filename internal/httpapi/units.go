@@ -60,7 +60,7 @@ func (a *API) listUnits(ctx context.Context, in *listUnitsInput) (*listUnitsOutp
 	}
 	var rows []query.Unit
 	var total int64
-	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().UnitsPageWithCount(ctx, tx, query.UnitsPageParams{
 			Status: given(in.Status), Kind: given(in.Kind), PropertyID: in.PropertyID.given(),
 			Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type Attachment struct {
@@ -132,6 +133,32 @@ type SealKey struct {
 	OuterPad  []byte
 	BindsPid  bool
 	CreatedAt time.Time
+}
+
+type SupportAccess struct {
+	OwnerUserID   uuid.UUID
+	ID            uuid.UUID
+	GrantID       uuid.UUID
+	AgentUserID   uuid.UUID
+	AgentEmail    *string
+	Operation     string
+	RequestID     *string
+	At            time.Time
+	TransactionID pgtype.Uint64
+}
+
+type SupportGrant struct {
+	OwnerUserID  uuid.UUID
+	ID           uuid.UUID
+	Areas        []string
+	Reason       string
+	LandlordName *string
+	ExpiresAt    time.Time
+	RevokedAt    *time.Time
+	Version      int32
+	CreatedBy    uuid.UUID
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
 type Tenancy struct {

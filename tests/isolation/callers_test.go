@@ -36,6 +36,8 @@ type caller struct {
 	identity func(w *world, pid uint32) (id, seal string)
 	// token is of an invite, and email an address that is proven to be the caller's.
 	token, email string
+	// logged is the entry of support_accesses that the caller names.
+	logged string
 	// rowSecurity is sent as a setting unless it is empty.
 	rowSecurity string
 
@@ -90,6 +92,9 @@ func (c *caller) begin(t testing.TB) {
 	}
 	if c.token != "" {
 		script += fmt.Sprintf("; select set_config('app.invite_hash', '%x', true), set_config('app.user_email', %s, true)", sha256.Sum256([]byte(c.token)), quote(c.email))
+	}
+	if c.logged != "" {
+		script += "; select set_config('app.support_access', " + quote(c.logged) + ", true)"
 	}
 	_, err := c.conn.PgConn().Exec(t.Context(), script).ReadAll()
 	require.NoError(t, err, c.name)

@@ -35,6 +35,8 @@ type table struct {
 	owner string
 	// byTriggers says that only triggers write it.
 	byTriggers bool
+	// ownerFollows says that a trigger takes the owner from the row that is referred to.
+	ownerFollows bool
 	// fixed are the columns that no caller writes.
 	fixed string
 	// chosen are columns that callers write although elsewhere a default does.
@@ -70,6 +72,23 @@ const (
 	clerk      = "current_user = 'rowhouse_clerk'"
 )
 
+// What support sees of a landlord who has agreed to it.
+const (
+	operator = "revoked_at is null and expires_at > now() and (select app.is_operator())"
+	agent    = "agent_user_id = (select app.current_user_id())"
+)
+
+// supported are the rows of the landlord under whose live consent to one of the areas
+// support's request is written down.
+func supported(areas string) string {
+	return "owner_user_id = any ((select app.supported_landlord_ids('{" + areas + "}'))::uuid[])"
+}
+
+// looksUp is what support may do with what a landlord lets it see.
+func looksUp(condition string) grants {
+	return grants{reads: all, rows: each(condition, "select")}
+}
+
 // remover is what rowhouse_remover may do with what landlords delete.
 var remover = grants{reads: all, deletes: true}
 
@@ -90,7 +109,7 @@ var tables = map[string]table{
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{
-			"rowhouse_clerk": {reads: "id is_admin", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_clerk": {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
 				reads: all, inserts: "email",
 				updates: "email full_name company_name phone locale time_zone currency",
@@ -109,11 +128,12 @@ var tables = map[string]table{
 	},
 	"app.properties": {
 		owner: "owner_user_id", fixed: placeColumns,
-		boundary: rule{using: either(hidden, homes), check: own},
+		boundary: rule{using: either(hidden, homes, supported("properties")), check: own},
 		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: propertyColumns, updates: propertyColumns},
 			"rowhouse_remover":  remover,
+			"rowhouse_support":  looksUp(supported("properties")),
 			"rowhouse_tenant": {
 				reads: "owner_user_id id name address1 address2 city state postal_code country",
 				rows:  each(landlords+" and "+homes, "select"),
@@ -123,11 +143,12 @@ var tables = map[string]table{
 	},
 	"app.units": {
 		owner: "owner_user_id", fixed: placeColumns,
-		boundary: rule{using: either(hidden, theirUnits), check: own},
+		boundary: rule{using: either(hidden, theirUnits, supported("properties,tickets")), check: own},
 		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: unitColumns, updates: unitColumns},
 			"rowhouse_remover":  remover,
+			"rowhouse_support":  looksUp(supported("properties,tickets")),
 			"rowhouse_tenant": {
 				reads: "owner_user_id id property_id name kind address1 address2 city state postal_code country",
 				rows:  each(landlords+" and "+theirUnits, "select"),
@@ -142,7 +163,7 @@ var tables = map[string]table{
 	}},
 	"app.tenants": {
 		owner: "owner_user_id", fixed: placeColumns,
-		boundary: rule{using: either(hidden, myself, claimed)},
+		boundary: rule{using: either(hidden, myself, claimed, supported("tenants")), check: either(hidden, myself, claimed)},
 		triggers: []string{
 			guardOwned, recordChange, tellGain, tellLoss,
 			"tell_role_gain AFTER INSERT ... FOR EACH ROW WHEN ((new.user_id IS NOT NULL)) EXECUTE FUNCTION app.tell_role_change('user_id')",
@@ -152,6 +173,7 @@ var tables = map[string]table{
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: personColumns, updates: personColumns},
 			"rowhouse_remover":  remover,
+			"rowhouse_support":  looksUp(supported("tenants")),
 			"rowhouse_tenant": {
 				reads: "id owner_user_id user_id first_name last_name email phone unit_id",
 				rows:  each(myself, "select"),
@@ -165,7 +187,7 @@ var tables = map[string]table{
 	},
 	"app.tenancies": {
 		owner: "owner_user_id", fixed: ownedColumns,
-		boundary: rule{using: either(hidden, theirs)},
+		boundary: rule{using: either(hidden, theirs, supported("tenants")), check: either(hidden, theirs)},
 		triggers: []string{guardOwned, recordChange},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
@@ -173,6 +195,7 @@ var tables = map[string]table{
 				updates: "start_date end_date is_primary notice_given_on move_out_reason cancelled_at",
 			},
 			"rowhouse_remover": remover,
+			"rowhouse_support": looksUp(supported("tenants")),
 			"rowhouse_tenant": {
 				reads: "id owner_user_id unit_id tenant_id start_date end_date is_primary notice_given_on cancelled_at",
 				rows:  each(ofTheirs, "select"),
@@ -182,15 +205,15 @@ var tables = map[string]table{
 	},
 	"app.tenant_invites": {
 		owner: "owner_user_id", fixed: ownedColumns,
-		boundary: rule{using: either(hidden, byToken)},
+		boundary: rule{using: either(hidden, byToken, supported("tenants")), check: either(hidden, byToken)},
 		triggers: []string{guardOwned, recordChange},
 		grants: map[string]grants{
 			"rowhouse_landlord": { // everything but the hash of the token
-				reads: ownedColumns + " tenant_id unit_id email landlord_name unit_label expires_at send_count sent_at last_error" +
-					" claimed_at claimed_by_user_id revoked_at",
+				reads:   seenOfInvites,
 				inserts: "tenant_id unit_id email token_hash landlord_name unit_label expires_at",
 				updates: "unit_id email token_hash expires_at send_count sent_at last_error revoked_at landlord_name unit_label",
 			},
+			"rowhouse_support": {reads: seenOfInvites, rows: each(supported("tenants"), "select")},
 			"rowhouse_user": {
 				reads:   "owner_user_id id tenant_id email landlord_name unit_label expires_at claimed_at claimed_by_user_id revoked_at",
 				updates: "claimed_at claimed_by_user_id",
@@ -206,12 +229,17 @@ var tables = map[string]table{
 			"rowhouse_clerk": {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
 		},
 	},
-	"app.contractors": {owner: "owner_user_id", fixed: placeColumns, triggers: []string{guardOwned, recordChange}, grants: map[string]grants{
-		"rowhouse_landlord": {
-			reads: all, inserts: contractorColumns + " source external_place_id", updates: contractorColumns,
+	"app.contractors": {
+		owner: "owner_user_id", fixed: placeColumns, triggers: []string{guardOwned, recordChange},
+		boundary: rule{using: either(hidden, supported("contractors")), check: own},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: contractorColumns + " source external_place_id", updates: contractorColumns,
+			},
+			"rowhouse_remover": remover,
+			"rowhouse_support": looksUp(supported("contractors")),
 		},
-		"rowhouse_remover": remover,
-	}},
+	},
 	"app.contractor_search_results": {
 		owner: "owner_user_id", fixed: "owner_user_id id", chosen: "updated_at",
 		grants: map[string]grants{
@@ -231,7 +259,7 @@ var tables = map[string]table{
 	},
 	"app.tickets": {
 		owner: "owner_user_id", fixed: placeColumns + " number resolved_at closed_at reopened_count",
-		boundary: rule{using: either(hidden, theirs)},
+		boundary: rule{using: either(hidden, theirs, supported("tickets")), check: either(hidden, theirs)},
 		triggers: []string{
 			guardOwned, "guard_ticket BEFORE INSERT OR UPDATE", "number_ticket BEFORE INSERT",
 			recordChange, "record_ticket_event AFTER INSERT OR UPDATE",
@@ -241,6 +269,7 @@ var tables = map[string]table{
 				reads: all, inserts: ticketColumns + " tenant_id source", updates: ticketColumns + " status_reason archived_at",
 			},
 			"rowhouse_remover": remover,
+			"rowhouse_support": looksUp(supported("tickets")),
 			"rowhouse_tenant": {
 				reads: "id owner_user_id number unit_id tenant_id title description category priority status due_at entry_permission" +
 					" entry_notes scheduled_at resolved_at closed_at version created_at updated_at",
@@ -259,7 +288,10 @@ var tables = map[string]table{
 	},
 	"app.ticket_comments": {
 		owner: "owner_user_id", fixed: ownedColumns + " tenant_id author edited_at",
-		boundary: rule{using: either(hidden, "kind = 'shared' and "+theirs)},
+		boundary: rule{
+			using: either(hidden, "kind = 'shared' and "+theirs, "kind = 'shared' and "+supported("tickets")),
+			check: either(hidden, "kind = 'shared' and "+theirs),
+		},
 		triggers: []string{"guard_comment BEFORE INSERT OR UPDATE", guardOwned, recordChange},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
@@ -267,6 +299,7 @@ var tables = map[string]table{
 				rows: each(own+" and created_by = (select app.current_user_id())", "update"),
 			},
 			"rowhouse_remover": remover,
+			"rowhouse_support": looksUp("kind = 'shared' and " + supported("tickets")),
 			"rowhouse_tenant": {
 				reads:   ownedColumns + " ticket_id kind author body edited_at",
 				inserts: "ticket_id body",
@@ -280,9 +313,10 @@ var tables = map[string]table{
 	"app.ticket_events": {
 		owner: "owner_user_id", byTriggers: true,
 		fixed:    "owner_user_id id ticket_id tenant_id type from_value to_value actor_user_id actor_kind created_at",
-		boundary: rule{using: either(hidden, theirs, clerk)},
+		boundary: rule{using: either(hidden, theirs, clerk, supported("tickets")), check: either(hidden, theirs, clerk)},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all},
+			"rowhouse_support":  looksUp(supported("tickets")),
 			"rowhouse_tenant": {
 				reads: "id owner_user_id ticket_id type from_value to_value actor_kind created_at",
 				rows:  each("type in ('created', 'status') and "+ofTheirs, "select"),
@@ -313,6 +347,40 @@ var tables = map[string]table{
 			"rowhouse_clerk":    {inserts: all, rows: each("true", "insert")},
 		},
 	},
+	"app.support_grants": {
+		owner: "owner_user_id", fixed: ownedColumns,
+		boundary: rule{using: either(hidden, operator), check: own},
+		triggers: []string{guardOwned, recordChange},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "areas reason landlord_name expires_at", updates: "revoked_at",
+				rows: map[string]rule{"update": {using: own + " and revoked_at is null", check: own + " and revoked_at is not null"}},
+			},
+			"rowhouse_support": {
+				reads: "owner_user_id id areas reason landlord_name expires_at created_at", rows: each(operator, "select"),
+			},
+			"rowhouse_clerk": {reads: "owner_user_id id areas expires_at revoked_at", rows: each(operator, "select")},
+		},
+	},
+	"app.support_accesses": {
+		owner: "owner_user_id", ownerFollows: true, fixed: "owner_user_id id agent_user_id agent_email request_id at transaction_id",
+		boundary: rule{using: either(hidden, agent), check: agent},
+		triggers: []string{"record_support_access BEFORE INSERT"},
+		grants: map[string]grants{
+			"rowhouse_landlord": {reads: all},
+			"rowhouse_support": {
+				reads: "owner_user_id id grant_id operation at", inserts: "grant_id operation",
+				rows: map[string]rule{
+					"select": {using: agent},
+					"insert": {check: agent + ` and exists (select from app.support_grants g
+						where g.owner_user_id = support_accesses.owner_user_id and g.id = support_accesses.grant_id)`},
+				},
+			},
+			"rowhouse_clerk": {
+				reads: "owner_user_id id grant_id agent_user_id at transaction_id", rows: each(agent, "select"),
+			},
+		},
+	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
 	"app_private.goose_db_version": {fixed: "id version_id is_applied tstamp"},
 }
@@ -328,6 +396,8 @@ const (
 	foundColumns      = "name trade phone website address distance_m rating rating_count expires_at"
 	ticketColumns     = "unit_id title description category priority status contractor_id due_at entry_permission entry_notes" +
 		" scheduled_at cost_minor currency"
+	seenOfInvites = ownedColumns + " tenant_id unit_id email landlord_name unit_label expires_at send_count sent_at last_error" +
+		" claimed_at claimed_by_user_id revoked_at" // not the token's hash
 	fileColumns = "ticket_id storage_key file_name media_type size_bytes sha256"
 )
 
@@ -346,8 +416,10 @@ func either(conditions ...string) string { return "(" + strings.Join(conditions,
 // byOtherThanOwner are the indexes that are not led by the owner, and why. None is
 // unique: nobody can ask one whether a value exists.
 var byOtherThanOwner = map[string]string{
-	"app.tenants_login_idx":        "a person's entries with all their landlords are found by the person",
-	"app.tenant_invites_token_idx": "the holder of a token does not know the landlord",
+	"app.tenants_login_idx":          "a person's entries with all their landlords are found by the person",
+	"app.support_grants_live_idx":    "who works for Rowhouse names what was granted, and does not know the landlord",
+	"app.support_accesses_agent_idx": "with each statement of support's the database looks for what they have just asked",
+	"app.tenant_invites_token_idx":   "the holder of a token does not know the landlord",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
@@ -377,33 +449,36 @@ var functions = map[string]function{
 	"app.next_ticket_statuses(text,timestamp with time zone)": {
 		owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants),
 	},
-	"app.my_roles()":                  {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
-	"app.tell_role_change()":          trigger("rowhouse_clerk"),
-	"app.tell_owner_change()":         trigger("rowhouse_clerk"),
-	"app.guard_owned_row()":           trigger("rowhouse_owner"),
-	"app.guard_user()":                trigger("rowhouse_owner"),
-	"app.guard_ticket()":              trigger("rowhouse_owner"),
-	"app.guard_comment()":             trigger("rowhouse_owner"),
-	"app.guard_attachment()":          trigger("rowhouse_owner"),
-	"app.number_ticket()":             trigger("rowhouse_clerk"),
-	"app.keep_landlord_card()":        trigger("rowhouse_clerk"),
-	"app.record_ticket_event()":       trigger("rowhouse_clerk"),
-	"app.record_change()":             trigger("rowhouse_clerk"),
-	"app.masked(jsonb)":               {owner: "rowhouse_clerk", volatility: "i", parallel: "s"},
-	"app.my_tenant_ids()":             aboutCaller,
-	"app.my_landlord_ids()":           aboutCaller,
-	"app.my_unit_ids()":               aboutCaller,
-	"app.my_property_ids()":           aboutCaller,
-	"app.claimed_tenant_id()":         aboutCaller,
-	"app.delete_unit(uuid)":           removal,
-	"app.delete_property(uuid)":       removal,
-	"app.delete_tenant(uuid)":         removal,
-	"app.delete_tenancy(uuid)":        removal,
-	"app.delete_contractor(uuid)":     removal,
-	"app.delete_ticket(uuid)":         removal,
-	"app.delete_comment(uuid)":        removal,
-	"app.delete_attachment(uuid)":     removal,
-	"app.forget_search_results(uuid)": removal,
+	"app.my_roles()":                     {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
+	"app.tell_role_change()":             trigger("rowhouse_clerk"),
+	"app.tell_owner_change()":            trigger("rowhouse_clerk"),
+	"app.guard_owned_row()":              trigger("rowhouse_owner"),
+	"app.guard_user()":                   trigger("rowhouse_owner"),
+	"app.guard_ticket()":                 trigger("rowhouse_owner"),
+	"app.guard_comment()":                trigger("rowhouse_owner"),
+	"app.guard_attachment()":             trigger("rowhouse_owner"),
+	"app.number_ticket()":                trigger("rowhouse_clerk"),
+	"app.keep_landlord_card()":           trigger("rowhouse_clerk"),
+	"app.record_ticket_event()":          trigger("rowhouse_clerk"),
+	"app.record_change()":                trigger("rowhouse_clerk"),
+	"app.masked(jsonb)":                  {owner: "rowhouse_clerk", volatility: "i", parallel: "s"},
+	"app.my_tenant_ids()":                aboutCaller,
+	"app.my_landlord_ids()":              aboutCaller,
+	"app.my_unit_ids()":                  aboutCaller,
+	"app.my_property_ids()":              aboutCaller,
+	"app.claimed_tenant_id()":            aboutCaller,
+	"app.is_operator()":                  aboutCaller,
+	"app.supported_landlord_ids(text[])": aboutCaller,
+	"app.record_support_access()":        trigger("rowhouse_clerk"),
+	"app.delete_unit(uuid)":              removal,
+	"app.delete_property(uuid)":          removal,
+	"app.delete_tenant(uuid)":            removal,
+	"app.delete_tenancy(uuid)":           removal,
+	"app.delete_contractor(uuid)":        removal,
+	"app.delete_ticket(uuid)":            removal,
+	"app.delete_comment(uuid)":           removal,
+	"app.delete_attachment(uuid)":        removal,
+	"app.forget_search_results(uuid)":    removal,
 	"app.forget_idempotency_keys()": {
 		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord", "rowhouse_tenant"},
 	},
@@ -434,7 +509,7 @@ type role struct {
 	becomes   []string
 }
 
-var personas = []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user"}
+var personas = []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user", "rowhouse_support"}
 
 // servants own the functions that do what personas may not.
 var servants = []string{"rowhouse_remover", "rowhouse_clerk"}
@@ -445,10 +520,11 @@ var roles = map[string]role{
 	"rowhouse_landlord": {looksInto: true},
 	"rowhouse_tenant":   {looksInto: true},
 	"rowhouse_user":     {looksInto: true},
+	"rowhouse_support":  {looksInto: true},
 	"rowhouse_remover":  {looksInto: true},
 	"rowhouse_clerk":    {looksInto: true},
 	"rowhouse_api":      {login: true, looksInto: true, becomes: personas},
-	"rowhouse_worker":   {login: true, looksInto: true, becomes: personas},
+	"rowhouse_worker":   {login: true, looksInto: true, becomes: []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user"}},
 	"rowhouse_migrator": {login: true, becomes: []string{"rowhouse_owner", "rowhouse_remover", "rowhouse_clerk"}},
 	"anon":              {inherits: true},
 	"authenticated":     {inherits: true},
@@ -464,6 +540,7 @@ var collections = map[string]string{
 	"units": "app.units", "properties": "app.properties", "tenants": "app.tenants", "tenancies": "app.tenancies",
 	"contractors": "app.contractors", "tickets": "app.tickets", "comments": "app.ticket_comments",
 	"attachments": "app.attachments", "tenant-invites": "app.tenant_invites",
+	"support-grants": "app.support_grants",
 }
 
 // namedIDs are the tables whose ids the parameters and members of these names
@@ -472,7 +549,8 @@ var namedIDs = map[string]string{
 	"propertyId": "app.properties", "unitId": "app.units", "tenantId": "app.tenants", "tenancyId": "app.tenancies",
 	"ticketId": "app.tickets", "contractorId": "app.contractors", "inviteId": "app.tenant_invites",
 	"commentId": "app.ticket_comments", "attachmentId": "app.attachments", "resultId": "app.contractor_search_results",
-	"rowId": "app.units", // of the trail: of any table
+	"grantId": "app.support_grants",
+	"rowId":   "app.units", // of the trail: of any table
 }
 
 // byInvite are the operations for who holds an invite's token, and public those of

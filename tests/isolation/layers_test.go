@@ -21,7 +21,7 @@ var layers = []struct{ name, strip string }{
 }
 
 const (
-	openGrants = `grant select, insert, update, delete on all tables in schema app to rowhouse_landlord, rowhouse_user, rowhouse_tenant;`
+	openGrants = `grant select, insert, update, delete on all tables in schema app to rowhouse_landlord, rowhouse_user, rowhouse_tenant, rowhouse_support;`
 	dropGuards = `
 		do $$ declare t record; begin
 			for t in select tgname, tgrelid::regclass as name from pg_trigger where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'app'::regnamespace) loop

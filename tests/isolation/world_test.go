@@ -79,11 +79,19 @@ func (w *world) settler(t testing.TB) dbtest.Landlord {
 	return l
 }
 
+// operator is somebody who works for Rowhouse, and whose rows attacks may change.
+func (w *world) operator(t testing.TB) uuid.UUID {
+	t.Helper()
+	o := w.Operator(t, "operator-"+uuid.NewString()[:8])
+	w.mine = append(w.mine, quote(o.UserID.String()))
+	return o.UserID
+}
+
 // parents are the rows of a landlord's that others of theirs refer to.
 func parents(l dbtest.Landlord) map[string]uuid.UUID {
 	return map[string]uuid.UUID{
 		"app.properties": l.PropertyID, "app.units": l.UnitID, "app.tenants": l.TenantID,
-		"app.contractors": l.ContractorID, "app.tickets": l.TicketID,
+		"app.contractors": l.ContractorID, "app.tickets": l.TicketID, "app.support_grants": l.SupportGrantID,
 	}
 }
 
