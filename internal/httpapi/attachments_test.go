@@ -208,6 +208,15 @@ func TestAttachmentsOfOthers(t *testing.T) {
 
 	require.Equal(t, bill, f.tenant.get("/portal/attachments/"+shared+"/content").ok(http.StatusOK).text)
 	f.tenant.get("/portal/attachments/"+internal+"/content").refused(http.StatusNotFound, "not_found")
+	shown := f.tenant.get(f.portal + "?sort=-createdAt").list("attachments")
+	require.Equal(t, "shared.pdf", shown[0]["fileName"])
+	require.Equal(t, shared, shown[0]["id"])
+	require.NotContains(t, f.tenant.get(f.portal).text, "internal")
+	require.NotContains(t, f.tenant.get(f.portal+"?cursor=*").text, "internal")
+	require.Equal(t, len(shown), f.tenant.get(f.portal+"?limit=1").pagination("total"))
+	for _, c := range []client{f.landlord, f.stranger, f.strangersTenant, f.newLandlord(t)} {
+		c.get(f.portal).refused(http.StatusNotFound, "not_found")
+	}
 	for _, id := range []string{shared, internal, noSuchRow} {
 		f.landlord.get("/portal/attachments/"+id+"/content").refused(http.StatusNotFound, "not_found")
 		for _, c := range []client{f.tenant, f.stranger, f.strangersTenant, f.newLandlord(t)} {

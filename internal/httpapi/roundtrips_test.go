@@ -134,6 +134,7 @@ var roundTripTests = []struct {
 	{"getAttachment", "GET {attachment}", nil, nil, 2},
 	{"getAttachmentContent", "GET {attachment}/content", nil, nil, 2},
 	{"deleteAttachment", "DELETE {attachment}", nil, nil, 3},
+	{"listPortalAttachments", "GET /portal/tickets/" + noSuchRow + "/attachments", nil, nil, 2},
 	{"createPortalAttachment", "POST /portal/tickets/" + noSuchRow + "/attachments?fileName=x.pdf", bill, []string{"Content-Type: application/pdf"}, 2},
 	{"getPortalAttachmentContent", "GET /portal/attachments/" + noSuchRow + "/content", nil, nil, 2},
 	{"getTicketTimeline", "GET {ticket}/timeline", nil, nil, 2},
