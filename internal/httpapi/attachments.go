@@ -26,7 +26,7 @@ type attachment struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	TicketID   uuid.UUID `json:"ticketId" format:"uuid"`
 	FileName   string    `json:"fileName" example:"leak.jpg"`
-	MediaType  string    `json:"mediaType" enum:"image/jpeg,image/png,image/webp,image/heic,application/pdf"`
+	MediaType  string    `json:"mediaType" enum:"image/jpeg,image/png,image/webp,image/heic,image/heif,application/pdf"`
 	Size       int64     `json:"size" example:"482113" doc:"In bytes"`
 	Visibility string    `json:"visibility" enum:"shared,internal" doc:"Whether the tenant who reported the ticket may see it"`
 	CreatedAt  time.Time `json:"createdAt"`
