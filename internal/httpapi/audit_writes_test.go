@@ -106,7 +106,8 @@ var auditedWrites = []struct {
 
 // TestAuditOfEveryOperation goes through every operation of the document that may
 // change something, and compares what it leaves in the landlord's trail with what
-// it should. Somebody else tries each before, and leaves nothing.
+// it should. Somebody else tries each before and leaves nothing; nor does one who
+// creates again with the same key.
 func TestAuditOfEveryOperation(t *testing.T) {
 	t.Parallel()
 	found := newCraftsmen(t, map[int]string{1: "Vonk"})
@@ -140,7 +141,7 @@ func TestAuditOfEveryOperation(t *testing.T) {
 		t.Run(fmt.Sprint(i, " ", write.operation), func(t *testing.T) {
 			method, path, _ := strings.Cut(routes[write.operation], " ")
 			path = strings.NewReplacer("{id}", ids[write.about], "{resultId}", ids["found"], "{token}", mail.newest()).Replace(path)
-			body, headers := write.body, []string{}
+			body, headers := write.body, []string{key(fmt.Sprint("write-", i))} // taken by what creates
 			switch b := body.(type) {
 			case string:
 				body = fill(b)
@@ -169,6 +170,10 @@ func TestAuditOfEveryOperation(t *testing.T) {
 			trail := s.trail(t, callers, request)
 			require.Equal(t, lines(write.trail), trail)
 			require.Len(t, s.traced(t, request), len(trail), "some of it is in another landlord's trail")
+			if a.status == http.StatusCreated {
+				require.Equal(t, a.text, send(write.by, request+"-again").ok(http.StatusCreated).text)
+				require.Empty(t, s.traced(t, request+"-again"), "of what was answered from the first")
+			}
 			require.Equal(t, len(trail) == 0, unaudited[write.operation] != "", "either it is audited, or unaudited says why not")
 		})
 		secrets = append(secrets, mail.newest())
