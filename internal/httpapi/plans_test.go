@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -11,17 +12,19 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
+	"rowhouse/sql/session"
 )
 
 // statement is one that a request sent, with its parameters.
 type statement struct {
-	name string // as in sql/queries
+	name string // as in sql/queries, or none
 	sql  string
 	args []any
 }
@@ -35,13 +38,16 @@ type listener struct {
 var queryName = regexp.MustCompile(`^-- name: (\w+) `)
 
 func (l *listener) hear(sql string, args []any) {
-	name := queryName.FindStringSubmatch(sql)
-	if name == nil {
-		return // BEGIN, the identity, EXPLAIN
+	if strings.HasPrefix(sql, "begin ") || sql == session.Settings || strings.HasPrefix(sql, "explain ") {
+		return
+	}
+	st := statement{sql: sql, args: args}
+	if name := queryName.FindStringSubmatch(sql); name != nil {
+		st.name = name[1]
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heard = append(l.heard, statement{name[1], sql, args})
+	l.heard = append(l.heard, st)
 }
 
 func (l *listener) listen(c *pgxpool.Config) { c.ConnConfig.Tracer = l }
@@ -122,42 +128,41 @@ func (p plan) uses() string {
 	return strings.Join(uses, " < ")
 }
 
-// paths are what the names in the requests of planTests stand for.
-func (b *book) paths(t testing.TB) *strings.Replacer {
+// paths are what the names in the requests of planTests stand for, to a landlord and one
+// of the tenants, who has a login. The landlord gets one more file.
+func paths(t testing.TB, c, tenant client, token string) *strings.Replacer {
 	t.Helper()
-	c, kim := b.landlord.as(t), b.tenant.as(t)
 	first := func(c client, path, list string) string { return c.get(path).list(list)[0]["id"].(string) }
-	after := func(c client, path string) string {
-		next, _ := c.get(path + "?cursor=*&limit=1").body["pagination"].(object)["nextCursor"].(string)
-		require.NotEmpty(t, next, path)
-		return next
-	}
-	var home string
-	for _, h := range kim.get("/portal/homes").list("homes") {
-		if h["landlord"].(object)["name"] == "Ann 1" && h["status"] == "ACTIVE" {
+	home := ""
+	for _, h := range tenant.get("/portal/homes").list("homes") {
+		if home == "" && h["status"] == "ACTIVE" && c.get("/tenancies/"+h["id"].(string)).status == http.StatusOK {
 			home = h["id"].(string)
 		}
 	}
-	reported := first(kim, "/portal/tickets?tenancyId="+home, "tickets")
+	reported := first(tenant, "/portal/tickets?tenancyId="+home, "tickets")
 	ticket := first(c, "/tickets?q=%231", "tickets")
 	file := c.upload("/tickets/"+reported+"/attachments", "x.pdf", "application/pdf", []byte(bill)).ok(http.StatusCreated)
+	change := c.get("/audit?cursor=*&limit=1")
+	unit := first(c, "/units", "units")
+	at := uuid.MustParse(unit) // a place to go on from, in any list
+	cursor := base64.RawURLEncoding.EncodeToString(at[:])
 	return strings.NewReplacer(
 		"{property}", first(c, "/properties", "properties"),
-		"{unit}", first(c, "/units", "units"),
+		"{unit}", unit,
 		"{tenant}", first(c, "/tenants", "tenants"),
 		"{tenancy}", first(c, "/tenancies", "tenancies"),
 		"{invite}", first(c, "/tenant-invites", "tenantInvites"),
-		"{token}", url.PathEscape(bookToken),
+		"{token}", url.PathEscape(token),
 		"{contractor}", first(c, "/contractors", "contractors"),
 		"{ticket}", ticket,
 		"{comment}", first(c, "/tickets/"+ticket+"/comments", "comments"),
 		"{attachment}", file.body["id"].(string),
-		"{changed}", c.get("/audit").list("audit")[0]["rowId"].(string),
+		"{result}", first(c, "/tickets/"+ticket+"/contractor-search", "results"),
+		"{changed}", change.list("audit")[0]["rowId"].(string),
+		"{audit cursor}", url.QueryEscape(change.body["pagination"].(object)["nextCursor"].(string)),
+		"{cursor}", cursor,
 		"{home}", home,
 		"{reported}", reported,
-		"{result}", first(c, "/tickets/"+ticket+"/contractor-search", "results"),
-		"{audit cursor}", url.QueryEscape(after(c, "/audit")),
-		"{cursor}", after(c, "/units"), // an id like any other
 	)
 }
 
@@ -167,7 +172,7 @@ func (b *book) paths(t testing.TB) *strings.Replacer {
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
-	filled := b.paths(t)
+	filled := paths(t, b.landlord.as(t), b.tenant.as(t), bookToken)
 	for _, test := range planTests {
 		t.Run(test.request, func(t *testing.T) {
 			method, path, _ := strings.Cut(test.request, " ")

@@ -6,7 +6,7 @@ const all = "*"
 
 // planTests name, for each read and the writes that look something up, what its
 // statements read: as plan.uses has it, from the left and as far as it matters. Names in
-// braces are those of book.paths.
+// braces are those of paths.
 //
 // A landlord has twenty of most kinds, and Postgres sorts so few rows rather than read
 // them in an index's order, but for a page of five. It has no statistics, expects next
