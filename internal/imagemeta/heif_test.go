@@ -3,6 +3,7 @@ package imagemeta_test
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -227,7 +228,7 @@ func TestHEIC(t *testing.T) {
 			require.Equal(t, len(data)-len(file.after), len(cleaned))
 			require.Equal(t, []string{"ftyp", "free", "meta", "mdat"}, heicBoxes(t, cleaned))
 			for _, item := range file.items {
-				if item.kind == "hvc1" && !strings.Contains(item.data, secret) && !(file.wide && item.id != 1) {
+				if item.kind == "hvc1" && !strings.Contains(item.data, secret) && (!file.wide || item.id == 1) {
 					require.Equal(t, bytes.Index(data, []byte(item.data)), bytes.Index(cleaned, []byte(item.data)), "the picture stays where it was")
 				}
 			}
@@ -391,5 +392,73 @@ func TestHEICRefused(t *testing.T) {
 			file := heicPhoto()
 			refuses(t, test.change(&file), test.reason)
 		})
+	}
+}
+
+// TestHEICPixelBomb: a grid is as large as it says, and as all its tiles.
+func TestHEICPixelBomb(t *testing.T) {
+	t.Parallel()
+	grid := func(width, height uint16) func(*heicFile) {
+		return func(f *heicFile) { f.items[0].data = "\x00\x00\x00\x01" + u16(width, height) }
+	}
+	for name, test := range map[string]struct {
+		change func(*heicFile)
+		fits   bool
+	}{
+		"the largest":         {func(f *heicFile) { f.props[0] = ispe(10_000, 5_000) }, true},
+		"a row more":          {func(f *heicFile) { f.props[0] = ispe(10_000, 5_001) }, false},
+		"as large as can be":  {func(f *heicFile) { f.props[0] = ispe(1<<32-1, 1<<32-1) }, false},
+		"a large tile":        {func(f *heicFile) { f.props[3] = ispe(1<<16, 1<<16) }, false},
+		"tiles over the edge": {func(f *heicFile) { f.props[3] = ispe(512, 512) }, true},
+		"too many large tiles": {func(f *heicFile) {
+			f.items[0].data, f.refs[0], f.props[3] = "\x00\x00\x00\x02"+u16(64, 48), ref("dimg", 1, 2, 4, 2), ispe(5_000, 10_000)
+		}, false},
+		"the largest grid":        {grid(5_000, 10_000), true},
+		"a grid of a column more": {grid(5_001, 10_000), false},
+		"a long grid":             {func(f *heicFile) { f.items[0].data = "\x00\x01\x00\x01" + u32(1<<31, 1<<31) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := heicPhoto()
+			test.change(&file)
+			if !test.fits {
+				refuses(t, file.build(), imagemeta.ErrTooManyPixels)
+				return
+			}
+			clean(t, file.build())
+		})
+	}
+}
+
+// TestHEICCutShort: no beginning of a file passes for the whole.
+func TestHEICCutShort(t *testing.T) {
+	t.Parallel()
+	file := heicPhoto()
+	file.after = ""
+	data := file.build()
+	for n := 12; n < len(data); n++ {
+		_, err := imagemeta.Clean(bytes.NewReader(data[:n]), int64(n))
+		require.Error(t, err, n)
+	}
+}
+
+// TestHEICNoises: no changed byte crashes it, or makes the file longer.
+func TestHEICNoises(t *testing.T) {
+	t.Parallel()
+	data := heicPhoto().build()
+	media := bytes.Index(data, []byte("mdat"))
+	for at := range media {
+		for _, value := range []byte{0, 1, 0x7f, 0xff, data[at] + 1, data[at] ^ 0x80} {
+			noisy := bytes.Clone(data)
+			noisy[at] = value
+			f, err := imagemeta.Clean(bytes.NewReader(noisy), int64(len(noisy)))
+			if err != nil {
+				continue
+			}
+			cleaned, err := io.ReadAll(f)
+			require.NoError(t, err)
+			require.EqualValues(t, f.Size, len(cleaned))
+			require.LessOrEqual(t, len(cleaned), len(noisy))
+		}
 	}
 }

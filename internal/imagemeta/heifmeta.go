@@ -123,7 +123,7 @@ func (h *heif) readItems() error {
 		if b.kind != "infe" || version != 2 && version != 3 {
 			return damaged("an item in a box %q of version %d", b.kind, version)
 		}
-		size := 2 * int(version-1)                  //nolint:gosec // 2 or 4
+		size := 2 * int(version-1)
 		item := &heifItem{id: uint32(f.uint(size))} //nolint:gosec // at most four bytes
 		protection := f.uint(2)
 		item.kind = string(f.take(4))
@@ -294,8 +294,7 @@ func (h *heif) keepItem(id uint32, kinds ...string) error {
 		return nil
 	}
 	item.keep = true
-	pixels, err := h.pixels(item)
-	if err != nil {
+	if _, err := h.pixels(item); err != nil {
 		return err
 	}
 	madeOf := h.madeOf[id]
@@ -312,11 +311,11 @@ func (h *heif) keepItem(id uint32, kinds ...string) error {
 		}
 		return h.keepItem(madeOf[0], "hvc1", "grid")
 	}
-	return h.keepTiles(item, madeOf, pixels)
+	return h.keepTiles(item, madeOf)
 }
 
 // keepTiles marks what a grid is made of (ISO/IEC 23008-12 section 6.6.2.3).
-func (h *heif) keepTiles(item *heifItem, tiles []uint32, pixels uint64) error {
+func (h *heif) keepTiles(item *heifItem, tiles []uint32) error {
 	data, err := h.data(item)
 	if err != nil {
 		return err
@@ -332,8 +331,7 @@ func (h *heif) keepTiles(item *heifItem, tiles []uint32, pixels uint64) error {
 	if err := checkPixels(uint32(width), uint32(height)); err != nil { //nolint:gosec // at most four bytes
 		return err
 	}
-	// tiles reach over the edge, but by less than one of them
-	limit := 4 * max(pixels, width*height)
+	limit := uint64(2 * MaxPixels) // tiles reach over the edge
 	for _, id := range tiles {
 		if err := h.keepItem(id, "hvc1"); err != nil {
 			return err
