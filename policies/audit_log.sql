@@ -1,4 +1,4 @@
--- audit_log: who changed what, written by app.record_change and changed by nobody.
+-- audit_log: who changed what, written by app.record_changes and changed by nobody.
 --
 --            rowhouse_landlord   rowhouse_clerk
 --   select   own

@@ -26,7 +26,7 @@ type attachment struct {
 	ID         uuid.UUID `json:"id" format:"uuid"`
 	TicketID   uuid.UUID `json:"ticketId" format:"uuid"`
 	FileName   string    `json:"fileName" example:"leak.jpg"`
-	MediaType  string    `json:"mediaType" enum:"image/jpeg,image/png,image/webp,image/heic,application/pdf"`
+	MediaType  string    `json:"mediaType" enum:"image/jpeg,image/png,image/webp,image/heic,image/heif,application/pdf"`
 	Size       int64     `json:"size" example:"482113" doc:"In bytes"`
 	Visibility string    `json:"visibility" enum:"shared,internal" doc:"Whether the tenant who reported the ticket may see it"`
 	CreatedAt  time.Time `json:"createdAt"`
@@ -39,6 +39,7 @@ func (a *API) attachmentRoutes(api huma.API) {
 	get(api, "/attachments/{id}", "getAttachment", "Show what is known about a file", a.getAttachment)
 	get(api, "/attachments/{id}/content", "getAttachmentContent", "Download a file", a.attachmentContent)
 	remove(api, "/attachments/{id}", "deleteAttachment", "Delete a file", a.deleteAttachment)
+	get(api, "/portal/tickets/{id}/attachments", "listPortalAttachments", "List the files of a ticket of yours", a.listPortalAttachments)
 	create(api, "/portal/tickets/{id}/attachments", "createPortalAttachment", "Add a file to a ticket of yours", a.createPortalAttachment)
 	get(api, "/portal/attachments/{id}/content", "getPortalAttachmentContent", "Download a file of a ticket of yours", a.portalAttachmentContent)
 
@@ -94,13 +95,44 @@ func (a *API) listAttachments(ctx context.Context, in *listAttachmentsInput) (*l
 	if err != nil {
 		return nil, err
 	}
+	return showAttachments(w, rows, total), nil
+}
+
+func showAttachments(w window, rows []query.Attachment, total int64) *listAttachmentsOutput {
 	out := &listAttachmentsOutput{}
 	rows, out.Body.Pagination = paginate(w, rows, total, func(r query.Attachment) uuid.UUID { return r.ID })
 	out.Body.Attachments = make([]attachment, len(rows))
 	for i, row := range rows {
 		out.Body.Attachments[i] = toAttachment(row)
 	}
-	return out, nil
+	return out
+}
+
+type listPortalAttachmentsInput struct {
+	Path
+	Paging
+	Sort string `query:"sort" enum:"createdAt,-createdAt" default:"createdAt" doc:"Order; a minus turns it round."`
+}
+
+// listPortalAttachments is listAttachments for the ticket's tenant, who sees what is
+// shared.
+func (a *API) listPortalAttachments(ctx context.Context, in *listPortalAttachmentsInput) (*listAttachmentsOutput, error) {
+	w, err := in.window(in.Sort)
+	if err != nil {
+		return nil, err
+	}
+	var rows []query.Attachment
+	var total int64
+	err = a.db.AsTenant(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+		rows, total, err = query.New().PortalAttachmentsPageWithCount(ctx, tx, query.PortalAttachmentsPageParams{
+			TicketID: in.ID, Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return showAttachments(w, rows, total), nil
 }
 
 func (a *API) getAttachment(ctx context.Context, in *Path) (*shown[attachment], error) {

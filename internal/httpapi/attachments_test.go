@@ -63,6 +63,15 @@ func photoWebP() []byte {
 	return []byte("RIFF" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(body)))) + body)
 }
 
+// photoHEIC is what an encoder has made, with EXIF and XMP.
+func photoHEIC(t testing.TB) []byte {
+	t.Helper()
+	file, err := os.ReadFile("../imagemeta/testdata/photo.heic")
+	require.NoError(t, err)
+	require.Contains(t, string(file), whereabouts)
+	return file
+}
+
 const bill = "%PDF-1.7\nstartxref\n0\n%%EOF\n"
 
 // bigPDF is a file of size bytes.
@@ -141,6 +150,8 @@ func TestAttachments(t *testing.T) {
 		{"image/jpeg", "leak.jpg", "leak.jpg", photoJPEG(t)},
 		{"image/png", `C:\Users\ann\leak.PNG`, "leak.PNG", photoPNG(t, 16, 16)},
 		{"image/webp", "../../leak", "leak.webp", photoWebP()},
+		{"image/heic", "IMG_0001.HEIC", "IMG_0001.HEIC", photoHEIC(t)},
+		{"image/heif", "IMG_0001.jpg", "IMG_0001.jpg.heif", bytes.Replace(photoHEIC(t), []byte("heic"), []byte("mif1"), 3)},
 		{"application/pdf", "Stückliste „neu“.html", "Stückliste „neu“.html.pdf", []byte(bill)},
 	} {
 		t.Run(test.mediaType, func(t *testing.T) {
@@ -208,6 +219,15 @@ func TestAttachmentsOfOthers(t *testing.T) {
 
 	require.Equal(t, bill, f.tenant.get("/portal/attachments/"+shared+"/content").ok(http.StatusOK).text)
 	f.tenant.get("/portal/attachments/"+internal+"/content").refused(http.StatusNotFound, "not_found")
+	shown := f.tenant.get(f.portal + "?sort=-createdAt").list("attachments")
+	require.Equal(t, "shared.pdf", shown[0]["fileName"])
+	require.Equal(t, shared, shown[0]["id"])
+	require.NotContains(t, f.tenant.get(f.portal).text, "internal")
+	require.NotContains(t, f.tenant.get(f.portal+"?cursor=*").text, "internal")
+	require.Equal(t, len(shown), f.tenant.get(f.portal+"?limit=1").pagination("total"))
+	for _, c := range []client{f.landlord, f.stranger, f.strangersTenant, f.newLandlord(t)} {
+		c.get(f.portal).refused(http.StatusNotFound, "not_found")
+	}
 	for _, id := range []string{shared, internal, noSuchRow} {
 		f.landlord.get("/portal/attachments/"+id+"/content").refused(http.StatusNotFound, "not_found")
 		for _, c := range []client{f.tenant, f.stranger, f.strangersTenant, f.newLandlord(t)} {
@@ -261,7 +281,12 @@ func TestUploadRefused(t *testing.T) {
 		{"a JPEG as nothing", "", string(photo), 415, "unsupported_media_type", []string{"header Content-Type"}},
 		{"a page with a JPEG's beginning", "image/jpeg", "\xff\xd8\xff\xe0<!doctype html><script>", 415, "file_damaged", nil},
 		{"half a JPEG", "image/jpeg", string(photo[:len(photo)/2]), 415, "file_damaged", nil},
-		{"HEIC", "image/heic", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", 415, "unsupported_media_type", nil},
+		{"a page as HEIC", "image/heic", "<!doctype html>", 415, "unsupported_media_type", nil},
+		{"a JPEG as HEIC", "image/heic", string(photo), 415, "unsupported_media_type", []string{"header Content-Type"}},
+		{"a HEIC as JPEG", "image/jpeg", string(photoHEIC(t)), 415, "unsupported_media_type", []string{"header Content-Type"}},
+		{"a HEIC's beginning", "image/heic", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", 415, "file_damaged", nil},
+		{"half a HEIC", "image/heic", string(photoHEIC(t)[:2000]), 415, "file_damaged", nil},
+		{"a film", "image/heic", string(photoHEIC(t)) + "\x00\x00\x00\x08moov", 415, "unsupported_media_type", nil},
 		{"nothing", "image/jpeg", "", 415, "unsupported_media_type", nil},
 		{"a pixel bomb", "image/png", string(photoPNG(t, 1<<30, 1<<30)), 413, "too_large", nil},
 		{"too much", "application/pdf", string(bigPDF(11 << 20)), 413, "too_large", nil},

@@ -310,37 +310,3 @@ func TestAuditWalk(t *testing.T) {
 		s.Exec(t, `delete from app.audit_log where table_name = 'units' and action = 'insert'`)
 	}
 }
-
-// TestAuditPlans: a page of the trail is read in the order of an index.
-func TestAuditPlans(t *testing.T) {
-	t.Parallel()
-	d := dbtest.New(t)
-	var heard listener
-	opened := d.Open(t, db.Config{MaxConns: 1, Configure: heard.listen})
-	s := serveOn(t, d, opened)
-	c := s.newLandlord(t)
-	c.get("/me").ok(http.StatusOK)
-	s.Exec(t, `insert into app.users (id) select gen_random_uuid() from generate_series(2, 50)`)
-	s.Exec(t, `insert into app.audit_log (owner_user_id, actor_kind, action, table_name, row_id)
-		select u.id, 'system', 'update', 'units', gen_random_uuid() from app.users u, generate_series(1, 1000) n`)
-	s.Exec(t, `analyze app.audit_log`)
-	next := c.get("/audit?cursor=*").body["pagination"].(object)["nextCursor"].(string)
-	for request, want := range map[string]string{
-		"/audit":                                "audit_log_at_idx",
-		"/audit?page=3":                         "audit_log_at_idx",
-		"/audit?cursor=*":                       "audit_log_at_idx",
-		"/audit?cursor=" + next:                 "audit_log_at_idx",
-		"/audit?table=units&rowId=" + noSuchRow: "sort < audit_log_row_idx",
-	} {
-		for _, st := range heard.of(func() { c.get(request).ok(http.StatusOK) }) {
-			p, text := explain(t, opened, c, st)
-			p.walk(func(p plan) { require.NotEqual(t, "Seq Scan", p.Type, text) })
-			if st.name == "AuditPage" {
-				require.Equal(t, want, p.uses(), "%s %s", request, text)
-			}
-			if st.name == "AuditPage" && strings.HasSuffix(request, next) {
-				require.Regexp(t, `"Index Cond": "[^"]*\(at <= `, text, "a walk starts where it left off")
-			}
-		}
-	}
-}

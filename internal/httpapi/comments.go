@@ -105,7 +105,7 @@ func (a *API) createComment(ctx context.Context, in *createCommentInput) (out *c
 var commentsResource = resource[query.TicketComment, CommentData, comment]{
 	path: "/comments", name: "Comment", noun: "a comment",
 	read: query.New().TicketComment, lock: query.New().TicketCommentForUpdate,
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d CommentData) (query.TicketComment, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d CommentData) (query.TicketComment, error) {
 		return query.New().TicketCommentUpdate(ctx, tx, query.TicketCommentUpdateParams{ID: id, Body: string(d.Body)})
 	},
 	remove:  query.New().TicketCommentDelete,

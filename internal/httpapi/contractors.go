@@ -85,7 +85,7 @@ var contractorsResource = resource[query.Contractor, ContractorData, contractor]
 	create: func(ctx context.Context, tx query.DBTX, d ContractorData) (query.Contractor, error) {
 		return query.New().ContractorCreate(ctx, tx, d.params())
 	},
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d ContractorData) (query.Contractor, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d ContractorData) (query.Contractor, error) {
 		p := d.params()
 		return query.New().ContractorUpdate(ctx, tx, query.ContractorUpdateParams{
 			ID: id, Name: p.Name, Trade: p.Trade, Phone: p.Phone, Email: p.Email, Website: p.Website,

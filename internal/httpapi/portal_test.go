@@ -288,6 +288,9 @@ func TestPortalStatements(t *testing.T) {
 	s.Exec(t, `insert into app.ticket_comments (owner_user_id, ticket_id, kind, body, created_by, created_at)
 		select k.owner_user_id, k.id, case when n % 2 = 0 then 'shared' else 'internal' end, 'Comment ' || n, k.owner_user_id, now() + n * interval '1 second'
 		  from app.tickets k, generate_series(1, 500) n where k.id = $1`, idOf(ticket))
+	s.Exec(t, `insert into app.attachments (owner_user_id, ticket_id, tenant_id, storage_key, file_name, media_type, size_bytes, sha256, created_by)
+		select k.owner_user_id, k.id, k.tenant_id, k.owner_user_id || '/' || k.id || n, 'x.pdf', 'application/pdf', 3, sha256('x'), k.owner_user_id
+		  from app.tickets k, generate_series(1, 20) n`)
 	s.Exec(t, `insert into app.users (id) select gen_random_uuid() from generate_series(1, 150)`)
 	s.Exec(t, `insert into app.units (owner_user_id, name, created_by) select u.id, 'Flat ' || n, u.id from app.users u, generate_series(1, 4) n where u.email is null`)
 	s.Exec(t, `insert into app.tenants (owner_user_id, first_name, last_name, created_by) select owner_user_id, 'A', 'B', owner_user_id from app.units where name like 'Flat %'`)
@@ -297,7 +300,7 @@ func TestPortalStatements(t *testing.T) {
 		select u.owner_user_id, u.id, t.id, current_date - 9, u.owner_user_id from app.units u join app.tenants t using (owner_user_id) where t.first_name = 'A' and u.name = 'Flat 1'`)
 	s.Exec(t, `insert into app.tickets (owner_user_id, unit_id, tenant_id, title, created_by)
 		select owner_user_id, unit_id, tenant_id, 'Other ' || n, owner_user_id from app.tenancies y, generate_series(1, 5) n where y.start_date = current_date - 9`)
-	s.Exec(t, `analyze app.users, app.units, app.properties, app.tenants, app.tenancies, app.tenant_invites, app.tickets, app.ticket_comments, app.ticket_events, app.landlord_cards`)
+	s.Exec(t, `analyze app.users, app.units, app.properties, app.tenants, app.tenancies, app.tenant_invites, app.tickets, app.ticket_comments, app.ticket_events, app.attachments, app.landlord_cards`)
 	kim.url, ann.url = quiet.url, quiet.url
 	kim.get("/me").ok(http.StatusOK)
 	ann.get("/me").ok(http.StatusOK)
@@ -315,6 +318,7 @@ func TestPortalStatements(t *testing.T) {
 		{kim, "/portal/tickets?status=NEW&tenancyId=" + tenancy, 2},
 		{kim, "/portal/tickets?cursor=*", 2},
 		{kim, ticket, 3},
+		{kim, ticket + "/attachments", 2},
 		{ann, "/tenant-invites", 2},
 		{ann, "/tenant-invites?state=CLAIMED&cursor=*", 2},
 	} {
@@ -326,7 +330,7 @@ func TestPortalStatements(t *testing.T) {
 			require.NoError(t, as[test.path[:7]](ctx, db.ReadWrite, func(tx *db.Tx) error {
 				return tx.QueryRow(ctx, "explain (format json) "+st.sql, st.args...).Scan(&plan)
 			}), st.name)
-			for _, table := range []string{"units", "tenants", "tenancies", "tenant_invites", "tickets", "ticket_comments"} {
+			for _, table := range []string{"units", "tenants", "tenancies", "tenant_invites", "tickets", "ticket_comments", "attachments"} {
 				require.NotRegexp(t, `"Seq Scan",[^{}]*"Relation Name": "`+table+`"`, plan, st.name)
 			}
 		}
@@ -354,6 +358,7 @@ func TestPortalRoundTrips(t *testing.T) {
 		{"GET /portal/homes?q=flat", nil, "", 2},
 		{"GET /portal/tickets?cursor=*", nil, "", 2},
 		{"GET {ticket}", nil, "", 2},
+		{"GET {ticket}/attachments", nil, "", 2},
 		{"POST /portal/tickets", object{"tenancyId": tenancy, "title": "Tap drips"}, "", 3}, // and shows it
 		{"POST /portal/tickets", object{"tenancyId": tenancy, "title": "Tap drips"}, "t", 6},
 		{"POST {ticket}/comments", object{"body": "Friday suits me"}, "", 2},

@@ -61,6 +61,7 @@ var routes = []struct {
 	{http.MethodGet, "/attachments/" + noSuchRow, nil},
 	{http.MethodGet, "/attachments/" + noSuchRow + "/content", nil},
 	{http.MethodDelete, "/attachments/" + noSuchRow, nil},
+	{http.MethodGet, "/portal/tickets/" + noSuchRow + "/attachments", nil},
 	{http.MethodPost, "/portal/tickets/" + noSuchRow + "/attachments?fileName=x.pdf", bill},
 	{http.MethodGet, "/portal/attachments/" + noSuchRow + "/content", nil},
 	{http.MethodGet, "/tickets/" + noSuchRow + "/comments", nil},

@@ -79,7 +79,7 @@ var propertiesResource = resource[query.Property, PropertyData, property]{
 	create: func(ctx context.Context, tx query.DBTX, d PropertyData) (query.Property, error) {
 		return query.New().PropertyCreate(ctx, tx, d.params())
 	},
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d PropertyData) (query.Property, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d PropertyData) (query.Property, error) {
 		p := d.params()
 		return query.New().PropertyUpdate(ctx, tx, query.PropertyUpdateParams{
 			ID: id, Name: p.Name, Kind: p.Kind,

@@ -25,7 +25,7 @@ type resource[R, D, V any] struct {
 	read   func(context.Context, query.DBTX, uuid.UUID) (R, error)
 	lock   func(context.Context, query.DBTX, uuid.UUID) (R, error) // for the rest of the transaction
 	create func(context.Context, query.DBTX, D) (R, error)
-	update func(context.Context, query.DBTX, uuid.UUID, D) (R, error)
+	update func(context.Context, *db.Tx, uuid.UUID, D) (R, error)
 	remove func(context.Context, query.DBTX, uuid.UUID) (bool, error)
 	// afterwards returns what is left to do once a row is deleted; nil if there is
 	// nothing

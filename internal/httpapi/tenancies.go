@@ -122,23 +122,23 @@ func createTenancy(ctx context.Context, tx query.DBTX, d TenancyData) (query.Ten
 
 // updateTenancy refuses to change who lives where after the update, which is
 // then undone: until then nobody knows who does.
-func updateTenancy(ctx context.Context, tx query.DBTX, id uuid.UUID, d TenancyData) (query.TenancyRow, error) {
+func updateTenancy(ctx context.Context, tx *db.Tx, id uuid.UUID, d TenancyData) (query.TenancyRow, error) {
 	if err := d.check(); err != nil {
 		return query.TenancyRow{}, err
 	}
-	kept, err := query.New().TenancyUpdate(ctx, tx, query.TenancyUpdateParams{
+	row, err := query.New().TenancyChanged(ctx, tx, query.TenancyUpdateParams{
 		ID: id, StartDate: d.StartDate.day(), EndDate: optionalDay(d.EndDate), IsPrimary: d.isPrimary(),
 		NoticeGivenOn: optionalDay(d.NoticeGivenOn), MoveOutReason: (*string)(d.MoveOutReason), Cancelled: d.Cancelled,
 	})
 	switch {
 	case err != nil:
 		return query.TenancyRow{}, err
-	case kept.UnitID != d.UnitID:
+	case row.Tenancy.UnitID != d.UnitID:
 		return query.TenancyRow{}, invalid("/unitId", "never changes; cancel this tenancy and add another")
-	case kept.TenantID != d.TenantID:
+	case row.Tenancy.TenantID != d.TenantID:
 		return query.TenancyRow{}, invalid("/tenantId", "never changes; cancel this tenancy and add another")
 	}
-	return query.New().Tenancy(ctx, tx, id)
+	return row, nil
 }
 
 // isPrimary is a pointer's because huma can't tell false from what was not sent.

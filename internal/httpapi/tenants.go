@@ -94,16 +94,12 @@ var tenantsResource = resource[query.TenantRow, TenantData, tenant]{
 		row, err := query.New().TenantCreate(ctx, tx, d.params())
 		return query.TenantRow{Tenant: row, PortalStatus: "NOT_INVITED"}, err // nothing refers to them yet
 	},
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d TenantData) (query.TenantRow, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d TenantData) (query.TenantRow, error) {
 		p := d.params()
-		_, err := query.New().TenantUpdate(ctx, tx, query.TenantUpdateParams{
+		return query.New().TenantChanged(ctx, tx, query.TenantUpdateParams{
 			ID: id, FirstName: p.FirstName, LastName: p.LastName, Email: p.Email, Phone: p.Phone, UnitID: p.UnitID,
 			Notes: p.Notes, ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
-		if err != nil {
-			return query.TenantRow{}, err
-		}
-		return query.New().Tenant(ctx, tx, id)
 	},
 	remove: archivedFirst(query.New().TenantDelete, "Archive this tenant first. What is archived can be deleted."),
 	show:   toTenant, data: tenantData,

@@ -149,7 +149,7 @@ var ticketsResource = resource[query.TicketRow, TicketState, ticket]{
 		row, err := query.New().TicketForUpdate(ctx, tx, id)
 		return query.TicketRow(row), err
 	},
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d TicketState) (query.TicketRow, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d TicketState) (query.TicketRow, error) {
 		if err := d.check(); err != nil {
 			return query.TicketRow{}, err
 		}

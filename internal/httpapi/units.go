@@ -86,7 +86,7 @@ var unitsResource = resource[query.Unit, UnitData, unit]{
 	create: func(ctx context.Context, tx query.DBTX, d UnitData) (query.Unit, error) {
 		return query.New().UnitCreate(ctx, tx, d.params())
 	},
-	update: func(ctx context.Context, tx query.DBTX, id uuid.UUID, d UnitData) (query.Unit, error) {
+	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d UnitData) (query.Unit, error) {
 		p := d.params()
 		return query.New().UnitUpdate(ctx, tx, query.UnitUpdateParams{
 			ID: id, PropertyID: p.PropertyID, Name: p.Name, Kind: p.Kind, Status: p.Status,

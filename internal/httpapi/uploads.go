@@ -33,13 +33,14 @@ const (
 )
 
 // acceptedTypes are the media types of files that are kept.
-var acceptedTypes = []string{imagemeta.JPEG, imagemeta.PNG, imagemeta.WebP, imagemeta.PDF}
+var acceptedTypes = []string{imagemeta.JPEG, imagemeta.PNG, imagemeta.WebP, imagemeta.HEIC, imagemeta.HEIF, imagemeta.PDF}
 
 // extensions are those that a file of a type may be saved under; the first is
 // appended to a name without one of them. A file may be valid as two types at once,
 // and its name decides what a double click makes of it.
 var extensions = map[string][]string{
 	imagemeta.JPEG: {".jpg", ".jpeg"}, imagemeta.PNG: {".png"}, imagemeta.WebP: {".webp"}, imagemeta.PDF: {".pdf"},
+	imagemeta.HEIC: {".heic", ".heif"}, imagemeta.HEIF: {".heif", ".heic"},
 }
 
 // upload is what keepUpload needs to know of a file's way into a ticket.
@@ -110,7 +111,7 @@ func (a *API) keepFile(ctx context.Context, u upload, key string) (row query.Att
 	if err != nil {
 		return row, refuseFile(err)
 	}
-	if said, _, err := mime.ParseMediaType(u.mediaType); err != nil || said != file.MediaType {
+	if !says(u.mediaType, file.MediaType) {
 		return row, errs.New(errs.UnsupportedMedia, "unsupported_media_type", "This is a file of type %s.", file.MediaType).
 			At(errs.Field{Header: "Content-Type", Message: "does not say what the file is"})
 	}
@@ -122,6 +123,13 @@ func (a *API) keepFile(ctx context.Context, u upload, key string) (row query.Att
 		TicketID: u.ID, StorageKey: key, FileName: named(u.FileName, file.MediaType), MediaType: file.MediaType,
 		SizeBytes: file.Size, Sha256: hash.Sum(nil), Visibility: u.visibility,
 	}, nil
+}
+
+// says tells whether a Content-Type says what a file is. Browsers go by the file's
+// name, and call HEIC by the name of the container as well.
+func says(contentType, mediaType string) bool {
+	said, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (said == mediaType || said == imagemeta.HEIF && mediaType == imagemeta.HEIC)
 }
 
 // receive writes body to f, up to the limit.
@@ -160,9 +168,7 @@ func refuseFile(err error) error {
 	case errors.Is(err, imagemeta.ErrTooManyPixels):
 		return errs.New(errs.TooLarge, "too_large", "The picture has more than %d million pixels.", imagemeta.MaxPixels/1_000_000).Because(err)
 	case errors.Is(err, imagemeta.ErrUnknownType):
-		message = "This is no JPEG, PNG, WebP or PDF file."
-	case errors.Is(err, imagemeta.ErrHEIC):
-		message = "HEIC photos can't be kept, because we can't take out where they were made. Save or send it as JPEG."
+		message = "This is no JPEG, PNG, WebP, HEIC or PDF file."
 	case errors.Is(err, imagemeta.ErrAnimated):
 		message = "Animations can't be kept. Send a picture."
 	case errors.Is(err, imagemeta.ErrDamaged):

@@ -26,8 +26,7 @@ const MaxPixels = 50_000_000
 
 // The reasons to refuse a file.
 var (
-	ErrUnknownType   = errors.New("not a JPEG, PNG, WebP or PDF file")
-	ErrHEIC          = errors.New("a HEIC file")
+	ErrUnknownType   = errors.New("not a JPEG, PNG, WebP, HEIC or PDF file")
 	ErrDamaged       = errors.New("damaged or cut short")
 	ErrAnimated      = errors.New("an animation")
 	ErrTooManyPixels = fmt.Errorf("more than %d pixels", MaxPixels)
@@ -39,6 +38,7 @@ const (
 	PNG  = "image/png"
 	WebP = "image/webp"
 	HEIC = "image/heic"
+	HEIF = "image/heif" // HEIC in a file that does not promise to be
 	PDF  = "application/pdf"
 )
 
@@ -66,8 +66,8 @@ func Clean(r io.ReaderAt, size int64) (*File, error) {
 		err = p.cleanWebP()
 	case PDF:
 		err = p.checkPDF()
-	case HEIC:
-		err = ErrHEIC
+	case HEIC, HEIF:
+		err = p.cleanHEIF()
 	}
 	if err == nil {
 		err = p.err
@@ -83,7 +83,7 @@ func Clean(r io.ReaderAt, size int64) (*File, error) {
 
 // Sniff returns the media type of the file that r begins with.
 func Sniff(r io.Reader) (string, error) {
-	head := make([]byte, 16)
+	head := make([]byte, 16+4*maxBrands)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("read the beginning: %w", err)
@@ -99,10 +99,7 @@ func Sniff(r io.Reader) (string, error) {
 	case bytes.HasPrefix(head, []byte("%PDF-")):
 		return PDF, nil
 	case n >= 12 && string(head[4:8]) == "ftyp":
-		switch string(head[8:12]) {
-		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
-			return HEIC, nil
-		}
+		return sniffHEIF(head)
 	}
 	return "", ErrUnknownType
 }
@@ -146,16 +143,17 @@ type parts struct {
 	err    error
 }
 
-// part is a stretch of the source, or bytes that stand in its place.
+// part is a stretch of the source, or what stands in its place: bytes or zeros.
 type part struct {
 	from, size int64
 	instead    []byte
+	isZero     bool
 }
 
 // keep adds a stretch of the source.
 func (p *parts) keep(from, size int64) {
 	if n := len(p.list); n > 0 {
-		if last := &p.list[n-1]; last.instead == nil && last.from+last.size == from {
+		if last := &p.list[n-1]; last.instead == nil && !last.isZero && last.from+last.size == from {
 			last.size += size
 			return
 		}
@@ -165,6 +163,13 @@ func (p *parts) keep(from, size int64) {
 
 // put adds bytes of our own.
 func (p *parts) put(data []byte) { p.add(part{size: int64(len(data)), instead: data}) }
+
+// zeros adds n zeros.
+func (p *parts) zeros(n int64) {
+	if n > 0 {
+		p.add(part{size: n, isZero: true})
+	}
+}
 
 func (p *parts) add(one part) {
 	if len(p.list) == maxParts {
@@ -192,10 +197,21 @@ func (p *parts) file(mediaType string) *File {
 	for i, one := range p.list {
 		f.Size += one.size
 		readers[i] = io.NewSectionReader(p.source, one.from, one.size)
-		if one.instead != nil {
+		switch {
+		case one.isZero:
+			readers[i] = io.LimitReader(zeros{}, one.size)
+		case one.instead != nil:
 			readers[i] = bytes.NewReader(one.instead)
 		}
 	}
 	f.Reader = io.MultiReader(readers...)
 	return f
+}
+
+// zeros reads as zeros without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

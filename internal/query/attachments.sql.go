@@ -275,3 +275,78 @@ func (q *Queries) PortalAttachmentTicket(ctx context.Context, db DBTX, id uuid.U
 	err := row.Scan(&owner_user_id)
 	return owner_user_id, err
 }
+
+const portalAttachmentsCount = `-- name: PortalAttachmentsCount :one
+select (select count(*) from app.attachments a where a.owner_user_id = t.owner_user_id and a.ticket_id = t.id)
+  from app.tickets t
+ where t.id = $1
+`
+
+// PortalAttachmentsCount and PortalAttachmentsPage are the same for the ticket's
+// tenant: the policy leaves out what is not shared.
+func (q *Queries) PortalAttachmentsCount(ctx context.Context, db DBTX, ticketID uuid.UUID) (int64, error) {
+	row := db.QueryRow(ctx, portalAttachmentsCount, ticketID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const portalAttachmentsPage = `-- name: PortalAttachmentsPage :many
+select a.owner_user_id, a.id, a.ticket_id, a.tenant_id, a.storage_key, a.file_name, a.media_type, a.size_bytes, a.sha256, a.visibility, a.created_by, a.created_at
+  from app.attachments a
+ where a.ticket_id = $1
+   and ($2::uuid is null or a.id > $2)
+ order by case when $3::text = 'createdAt' then a.created_at end,
+          case when $3 = '-createdAt' then a.created_at end desc,
+          case when $3 = '-createdAt' then a.id end desc,
+          a.id
+ limit $5::bigint offset $4::bigint
+`
+
+type PortalAttachmentsPageParams struct {
+	TicketID  uuid.UUID
+	AfterID   *uuid.UUID
+	Sort      string
+	RowOffset int64
+	RowLimit  int64
+}
+
+// PortalAttachmentsPage reads attachments_ticket_idx.
+func (q *Queries) PortalAttachmentsPage(ctx context.Context, db DBTX, arg PortalAttachmentsPageParams) ([]Attachment, error) {
+	rows, err := db.Query(ctx, portalAttachmentsPage,
+		arg.TicketID,
+		arg.AfterID,
+		arg.Sort,
+		arg.RowOffset,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Attachment{}
+	for rows.Next() {
+		var i Attachment
+		if err := rows.Scan(
+			&i.OwnerUserID,
+			&i.ID,
+			&i.TicketID,
+			&i.TenantID,
+			&i.StorageKey,
+			&i.FileName,
+			&i.MediaType,
+			&i.SizeBytes,
+			&i.Sha256,
+			&i.Visibility,
+			&i.CreatedBy,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

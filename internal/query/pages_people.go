@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -14,6 +15,48 @@ type answered struct {
 }
 
 func (a answered) Query(context.Context, string, ...any) (pgx.Rows, error) { return a.rows, nil }
+
+// answeredRow is answered for one row.
+type answeredRow struct {
+	DBTX
+	row pgx.Row
+}
+
+func (a answeredRow) QueryRow(context.Context, string, ...any) pgx.Row { return a.row }
+
+// TenantChanged is TenantUpdate, and then Tenant, in one round trip.
+func (q *Queries) TenantChanged(ctx context.Context, db Batcher, arg TenantUpdateParams) (changed TenantRow, err error) {
+	var updated []uuid.UUID
+	b := &pgx.Batch{}
+	b.Queue(tenantUpdate, arg.FirstName, arg.LastName, arg.Email, arg.Phone, arg.UnitID, arg.Notes, arg.ExternalRef,
+		arg.Archived, arg.ID).Query(func(rows pgx.Rows) (err error) {
+		updated, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	b.Queue(tenant, arg.ID).QueryRow(func(row pgx.Row) (err error) {
+		changed, err = q.Tenant(ctx, answeredRow{row: row}, arg.ID)
+		return err
+	})
+	_, err = only(&updated, db.RunBatch(ctx, b))
+	return changed, err
+}
+
+// TenancyChanged is TenancyUpdate, and then Tenancy, in one round trip.
+func (q *Queries) TenancyChanged(ctx context.Context, db Batcher, arg TenancyUpdateParams) (changed TenancyRow, err error) {
+	var updated []uuid.UUID
+	b := &pgx.Batch{}
+	b.Queue(tenancyUpdate, arg.StartDate, arg.EndDate, arg.IsPrimary, arg.NoticeGivenOn, arg.MoveOutReason,
+		arg.Cancelled, arg.ID).Query(func(rows pgx.Rows) (err error) {
+		updated, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	b.Queue(tenancy, arg.ID).QueryRow(func(row pgx.Row) (err error) {
+		changed, err = q.Tenancy(ctx, answeredRow{row: row}, arg.ID)
+		return err
+	})
+	_, err = only(&updated, db.RunBatch(ctx, b))
+	return changed, err
+}
 
 // TenantsPageWithCount is UnitsPageWithCount for tenants.
 func (q *Queries) TenantsPageWithCount(ctx context.Context, db Batcher, arg TenantsPageParams) (tenants []TenantsPageRow, total int64, err error) {

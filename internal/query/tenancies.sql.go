@@ -258,7 +258,7 @@ update app.tenancies
        move_out_reason = $5,
        cancelled_at = case when $6::boolean then coalesce(cancelled_at, now()) end
  where id = $7
-returning unit_id, tenant_id
+returning id
 `
 
 type TenancyUpdateParams struct {
@@ -271,14 +271,9 @@ type TenancyUpdateParams struct {
 	ID            uuid.UUID
 }
 
-type TenancyUpdateRow struct {
-	UnitID   uuid.UUID
-	TenantID uuid.UUID
-}
-
 // TenancyUpdate replaces what may change of a tenancy; who lives where may not. A
 // cancelled tenancy that stays cancelled keeps its time.
-func (q *Queries) TenancyUpdate(ctx context.Context, db DBTX, arg TenancyUpdateParams) (TenancyUpdateRow, error) {
+func (q *Queries) TenancyUpdate(ctx context.Context, db DBTX, arg TenancyUpdateParams) (uuid.UUID, error) {
 	row := db.QueryRow(ctx, tenancyUpdate,
 		arg.StartDate,
 		arg.EndDate,
@@ -288,7 +283,7 @@ func (q *Queries) TenancyUpdate(ctx context.Context, db DBTX, arg TenancyUpdateP
 		arg.Cancelled,
 		arg.ID,
 	)
-	var i TenancyUpdateRow
-	err := row.Scan(&i.UnitID, &i.TenantID)
-	return i, err
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }

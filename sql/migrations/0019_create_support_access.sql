@@ -54,7 +54,11 @@ alter table app.support_accesses force row level security;
 
 create trigger guard_owned_row before update on app.support_grants
     for each row execute function app.guard_owned_row();
-create trigger record_change after insert or update or delete on app.support_grants
-    for each row execute function app.record_change();
+create trigger record_insert after insert on app.support_grants referencing new table as new_rows
+    for each statement execute function app.record_changes();
+create trigger record_update after update on app.support_grants referencing old table as old_rows new table as new_rows
+    for each statement execute function app.record_changes();
+create trigger record_delete after delete on app.support_grants referencing old table as old_rows
+    for each statement execute function app.record_changes();
 create trigger record_support_access before insert on app.support_accesses
     for each row execute function app.record_support_access();

@@ -32,6 +32,25 @@ select a.*
           a.id
  limit @row_limit::bigint offset @row_offset::bigint;
 
+-- PortalAttachmentsCount and PortalAttachmentsPage are the same for the ticket's
+-- tenant: the policy leaves out what is not shared.
+-- name: PortalAttachmentsCount :one
+select (select count(*) from app.attachments a where a.owner_user_id = t.owner_user_id and a.ticket_id = t.id)
+  from app.tickets t
+ where t.id = @ticket_id;
+
+-- PortalAttachmentsPage reads attachments_ticket_idx.
+-- name: PortalAttachmentsPage :many
+select a.*
+  from app.attachments a
+ where a.ticket_id = @ticket_id
+   and (sqlc.narg('after_id')::uuid is null or a.id > sqlc.narg('after_id'))
+ order by case when @sort::text = 'createdAt' then a.created_at end,
+          case when @sort = '-createdAt' then a.created_at end desc,
+          case when @sort = '-createdAt' then a.id end desc,
+          a.id
+ limit @row_limit::bigint offset @row_offset::bigint;
+
 -- name: Attachment :one
 select * from app.attachments where id = @id;
 

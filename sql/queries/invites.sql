@@ -44,7 +44,8 @@ on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at i
 returning i.id, i.tenant_id, i.email, i.landlord_name, i.unit_label, i.expires_at, i.version;
 
 -- TenantInvitesCount and TenantInvitesPage share their filters, as UnitsCount and
--- UnitsPage do.
+-- UnitsPage do. What a state means for claimed_at is said a second time, in a way that
+-- tenant_invites_claimed_idx can find.
 -- name: TenantInvitesCount :one
 select count(*)
   from app.tenant_invites i
@@ -52,12 +53,15 @@ select count(*)
  where (sqlc.narg('state')::text is null
         or sqlc.narg('state') = case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
                                      when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)
+   and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
+   and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0);
 
--- TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_tenant_idx
--- for one tenant's, and the primary key when walked by id.
+-- TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_claimed_idx for
+-- one state, tenant_invites_tenant_idx for one tenant's, and the primary key when walked
+-- by id.
 -- name: TenantInvitesPage :many
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
@@ -68,6 +72,8 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
  where (sqlc.narg('state')::text is null
         or sqlc.narg('state') = case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
                                      when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)
+   and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
+   and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0)

@@ -78,7 +78,7 @@ update app.tenancies
        move_out_reason = @move_out_reason,
        cancelled_at = case when @cancelled::boolean then coalesce(cancelled_at, now()) end
  where id = @id
-returning unit_id, tenant_id;
+returning id;
 
 -- TenancyDelete deletes a tenancy that is cancelled.
 -- name: TenancyDelete :one

@@ -151,7 +151,7 @@ var tableDefinitions = []string{
 	"alter table T rename to x", "drop table T", "drop table T cascade", "create index on T (KEY)", "cluster T", "reindex table T",
 	"create policy x on T using (true)", "create rule x as on select to T do instead nothing", "comment on table T is 'x'",
 	"create trigger x before insert on T for each row execute function app.guard_user()",
-	"create trigger x after insert on T for each row execute function app.record_change()", "alter table T disable trigger user",
+	"create trigger x after insert on T for each row execute function app.record_changes()", "alter table T disable trigger user",
 	"create statistics app.x on OWNER, KEY from T", "create view app.x as select * from T",
 }
 
@@ -188,8 +188,8 @@ var definitions = []string{
 	"select * from app_private.seal_keys", "table app_private.seal_keys", "copy app_private.seal_keys to stdout", "select 'app_private.seal_keys'::regclass",
 	"update app_private.seal_keys set binds_pid = false", "delete from app_private.seal_keys", "lock table app_private.seal_keys in access share mode",
 	"insert into app_private.seal_keys (id, inner_pad, outer_pad, binds_pid) values ('mine', sha256('') || sha256(''), sha256('') || sha256(''), false)",
-	"select app.guard_user()", "select app.record_change()", "select app.record_ticket_event()", "select app.number_ticket()",
-	"select app.keep_landlord_card()", "select app.masked('{}')", "alter function app.record_change() security invoker",
+	"select app.guard_user()", "select app.record_changes()", "select app.record_ticket_event()", "select app.number_ticket()",
+	"select app.keep_landlord_card()", "select app.masked('{}')", "alter function app.record_changes() security invoker",
 	"create or replace function app.my_tenant_ids() returns uuid[] language sql as 'select null::uuid[]'", "grant rowhouse_clerk to rowhouse_api",
 	"select * from app_private.goose_db_version", "explain select * from app_private.seal_keys",
 	"truncate app_private.seal_keys", "select app_private.seal_keys from app_private.seal_keys",

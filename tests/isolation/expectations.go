@@ -94,7 +94,9 @@ var remover = grants{reads: all, deletes: true}
 
 const (
 	guardOwned   = "guard_owned_row BEFORE UPDATE"
-	recordChange = "record_change AFTER INSERT OR DELETE OR UPDATE"
+	recordInsert = "record_insert AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
+	recordUpdate = "record_update AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
+	recordDelete = "record_delete AFTER DELETE ... REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
 	tellGain     = "tell_owner_gain AFTER INSERT ... REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 	tellLoss     = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 )
@@ -129,7 +131,7 @@ var tables = map[string]table{
 	"app.properties": {
 		owner: "owner_user_id", fixed: placeColumns,
 		boundary: rule{using: either(hidden, homes, supported("properties")), check: own},
-		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
+		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete, tellGain, tellLoss},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: propertyColumns, updates: propertyColumns},
 			"rowhouse_remover":  remover,
@@ -144,7 +146,7 @@ var tables = map[string]table{
 	"app.units": {
 		owner: "owner_user_id", fixed: placeColumns,
 		boundary: rule{using: either(hidden, theirUnits, supported("properties,tickets")), check: own},
-		triggers: []string{guardOwned, recordChange, tellGain, tellLoss},
+		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete, tellGain, tellLoss},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: unitColumns, updates: unitColumns},
 			"rowhouse_remover":  remover,
@@ -165,7 +167,7 @@ var tables = map[string]table{
 		owner: "owner_user_id", fixed: placeColumns,
 		boundary: rule{using: either(hidden, myself, claimed, supported("tenants")), check: either(hidden, myself, claimed)},
 		triggers: []string{
-			guardOwned, recordChange, tellGain, tellLoss,
+			guardOwned, recordInsert, recordUpdate, recordDelete, tellGain, tellLoss,
 			"tell_role_gain AFTER INSERT ... FOR EACH ROW WHEN ((new.user_id IS NOT NULL)) EXECUTE FUNCTION app.tell_role_change('user_id')",
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.user_id IS DISTINCT FROM new.user_id)) EXECUTE FUNCTION app.tell_role_change('user_id')",
 			"tell_role_loss AFTER DELETE ... FOR EACH ROW WHEN ((old.user_id IS NOT NULL)) EXECUTE FUNCTION app.tell_role_change('user_id')",
@@ -188,7 +190,7 @@ var tables = map[string]table{
 	"app.tenancies": {
 		owner: "owner_user_id", fixed: ownedColumns,
 		boundary: rule{using: either(hidden, theirs, supported("tenants")), check: either(hidden, theirs)},
-		triggers: []string{guardOwned, recordChange},
+		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
 				reads: all, inserts: "unit_id tenant_id start_date end_date is_primary notice_given_on move_out_reason",
@@ -206,7 +208,7 @@ var tables = map[string]table{
 	"app.tenant_invites": {
 		owner: "owner_user_id", fixed: ownedColumns,
 		boundary: rule{using: either(hidden, byToken, supported("tenants")), check: either(hidden, byToken)},
-		triggers: []string{guardOwned, recordChange},
+		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
 		grants: map[string]grants{
 			"rowhouse_landlord": { // everything but the hash of the token
 				reads:   seenOfInvites,
@@ -230,7 +232,7 @@ var tables = map[string]table{
 		},
 	},
 	"app.contractors": {
-		owner: "owner_user_id", fixed: placeColumns, triggers: []string{guardOwned, recordChange},
+		owner: "owner_user_id", fixed: placeColumns, triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
 		boundary: rule{using: either(hidden, supported("contractors")), check: own},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
@@ -262,7 +264,7 @@ var tables = map[string]table{
 		boundary: rule{using: either(hidden, theirs, supported("tickets")), check: either(hidden, theirs)},
 		triggers: []string{
 			guardOwned, "guard_ticket BEFORE INSERT OR UPDATE", "number_ticket BEFORE INSERT",
-			recordChange, "record_ticket_event AFTER INSERT OR UPDATE",
+			recordInsert, recordUpdate, recordDelete, "record_ticket_event AFTER INSERT OR UPDATE",
 		},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
@@ -292,7 +294,7 @@ var tables = map[string]table{
 			using: either(hidden, "kind = 'shared' and "+theirs, "kind = 'shared' and "+supported("tickets")),
 			check: either(hidden, "kind = 'shared' and "+theirs),
 		},
-		triggers: []string{"guard_comment BEFORE INSERT OR UPDATE", guardOwned, recordChange},
+		triggers: []string{"guard_comment BEFORE INSERT OR UPDATE", guardOwned, recordInsert, recordUpdate, recordDelete},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
 				reads: all, inserts: "ticket_id kind body", updates: "body",
@@ -328,7 +330,7 @@ var tables = map[string]table{
 		owner: "owner_user_id", fixed: "owner_user_id tenant_id created_by created_at",
 		chosen:   "id", // the place of the file holds it
 		boundary: rule{using: either(hidden, "visibility = 'shared' and "+theirs)},
-		triggers: []string{"guard_attachment BEFORE INSERT", recordChange},
+		triggers: []string{"guard_attachment BEFORE INSERT", recordInsert, recordUpdate, recordDelete},
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all, inserts: "id visibility " + fileColumns},
 			"rowhouse_remover":  remover,
@@ -350,7 +352,7 @@ var tables = map[string]table{
 	"app.support_grants": {
 		owner: "owner_user_id", fixed: ownedColumns,
 		boundary: rule{using: either(hidden, operator), check: own},
-		triggers: []string{guardOwned, recordChange},
+		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
 				reads: all, inserts: "areas reason landlord_name expires_at", updates: "revoked_at",
@@ -461,6 +463,7 @@ var functions = map[string]function{
 	"app.keep_landlord_card()":           trigger("rowhouse_clerk"),
 	"app.record_ticket_event()":          trigger("rowhouse_clerk"),
 	"app.record_change()":                trigger("rowhouse_clerk"),
+	"app.record_changes()":               trigger("rowhouse_clerk"),
 	"app.masked(jsonb)":                  {owner: "rowhouse_clerk", volatility: "i", parallel: "s"},
 	"app.my_tenant_ids()":                aboutCaller,
 	"app.my_landlord_ids()":              aboutCaller,

@@ -15,7 +15,7 @@ drop table app_private.legacy_raw_users, app_private.legacy_raw_units, app_priva
            app_private.legacy_raw_tenancies, app_private.legacy_raw_tenant_invites, app_private.legacy_raw_tickets,
            app_private.legacy_users, app_private.legacy_units, app_private.legacy_tenants,
            app_private.legacy_tenancies, app_private.legacy_tenant_invites, app_private.legacy_tickets;
-drop function app_private.legacy_uuid(text, text), app_private.legacy_text(text), app_private.legacy_no_time(text, text),
+drop function app_private.legacy_uuid(text, text), app_private.legacy_text(text), app_private.legacy_no_time(text, text, timestamptz),
               app_private.legacy_time(text), app_private.legacy_missing(text, text),
               app_private.legacy_too_long(text, text, integer), app_private.legacy_no_email(text, text);
 

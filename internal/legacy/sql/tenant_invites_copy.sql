@@ -6,5 +6,5 @@ select i.owner_user_id, i.row_id, i.tenant_row_id, i.unit_row_id, i.email, i.tok
   from app_private.legacy_tenant_invites i
   join app.users o on o.id = i.owner_user_id
   left join app.units u on u.owner_user_id = i.owner_user_id and u.id = i.unit_row_id
- where i.line > $1 and i.line <= $2 and i.problem is null and not i.known
- order by i.line
+ where i.place > $1 and i.place <= $2 and i.problem is null and not i.known
+ order by i.place

@@ -1,7 +1,7 @@
 -- A tenant has one open invite: the newest, and the others are copied as revoked.
 -- Here only the hash of a token is kept, so that links already mailed keep working.
 create unlogged table app_private.legacy_tenant_invites as
-with cleaned as (
+with cleaned as materialized (
     select r.line, r.id, r.tenant_id, r.expires_at as expires_text, r.claimed_at as claimed_text, r.created_at as created_text,
            app_private.legacy_uuid('tenant_invites', r.id) as row_id,
            lower(app_private.legacy_text(r.email)) as email,
@@ -24,7 +24,7 @@ with cleaned as (
       from numbered n
       left join app_private.legacy_tenants t on t.id = n.tenant_id and t.nth = 1
       left join (select id, array_agg(owner_user_id) as owners from app.tenant_invites group by id) k on k.id = n.row_id
-), checked as (
+), checked as materialized (
     select o.*,
            case when o.nth > 1 then array['duplicate_id', 'another row has this id']
                 when o.known then null
@@ -40,15 +40,15 @@ with cleaned as (
                     case when o.token_length < 16 then array['weak_token', 'token has fewer than 16 characters'] end,
                     case when o.nth_token > 1 then array['duplicate_token', 'another invite has this token'] end,
                     app_private.legacy_missing('expires_at', o.expires_text),
-                    app_private.legacy_no_time('expires_at', o.expires_text),
-                    app_private.legacy_no_time('claimed_at', o.claimed_text),
-                    app_private.legacy_no_time('created_at', o.created_text),
+                    app_private.legacy_no_time('expires_at', o.expires_text, o.expires_at),
+                    app_private.legacy_no_time('claimed_at', o.claimed_text, o.claimed_at),
+                    app_private.legacy_no_time('created_at', o.created_text, o.created_at),
                     case when o.claimed_at is not null and o.claimed_by is null
                          then array['claimed_by_nobody', 'claimed, but its tenant has no login'] end)
            end as problem
       from owned o
 )
-select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.tenant_row_id, c.unit_row_id, c.email, c.token_hash,
+select row_number() over (order by c.owner_user_id, c.line) as place, c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.tenant_row_id, c.unit_row_id, c.email, c.token_hash,
        c.expires_at, c.claimed_at, c.claimed_by, c.created_at, c.known, c.problem,
        c.claimed_at is null
        and (i.id is not null
@@ -58,3 +58,4 @@ select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.tenant_row_id, c.unit_r
   from checked c
   left join app.tenant_invites i on i.owner_user_id = c.owner_user_id and i.tenant_id = c.tenant_row_id
                                 and i.claimed_at is null and i.revoked_at is null
+ order by place

@@ -1,7 +1,7 @@
 -- A tenant's owner is its unit's. Without a unit, the units of its tickets and
 -- tenancies tell, if they all tell the same.
 create unlogged table app_private.legacy_tenants as
-with cleaned as (
+with cleaned as materialized (
     select r.line, r.id, r.unit_id, r.user_id, r.created_at as created_text,
            app_private.legacy_uuid('tenants', r.id) as row_id,
            app_private.legacy_text(r.first_name) as first_name,
@@ -35,7 +35,7 @@ with cleaned as (
       from owned o
       left join app_private.legacy_users w on w.row_id = o.owner_user_id and w.nth = 1
       left join (select id, array_agg(owner_user_id) as owners from app.tenants group by id) k on k.id = o.row_id
-), checked as (
+), checked as materialized (
     select c.*,
            case when c.nth > 1 then array['duplicate_id', 'another row has this id']
                 when c.known then null
@@ -57,11 +57,11 @@ with cleaned as (
                     app_private.legacy_too_long('last_name', c.last_name, 100),
                     app_private.legacy_no_email('email', c.email),
                     app_private.legacy_too_long('phone', c.phone, 50),
-                    app_private.legacy_no_time('created_at', c.created_text))
+                    app_private.legacy_no_time('created_at', c.created_text, c.created_at))
            end as problem
       from compared c
 )
-select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.unit_row_id, c.user_row_id, c.first_name, c.last_name, c.email, c.phone,
+select row_number() over (order by c.owner_user_id, c.line) as place, c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.unit_row_id, c.user_row_id, c.first_name, c.last_name, c.email, c.phone,
        c.created_at, c.known,
        case when c.problem is not null or c.known then c.problem
             when c.email is not null
@@ -78,3 +78,4 @@ select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.unit_row_id, c.user_row
   from checked c
   left join app.tenants m on m.owner_user_id = c.owner_user_id and lower(m.email) = lower(c.email)
   left join app.tenants g on g.owner_user_id = c.owner_user_id and g.user_id = c.user_row_id
+ order by place

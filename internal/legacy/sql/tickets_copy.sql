@@ -7,8 +7,8 @@ with copied as (
            case when status in ('CLOSED', 'CANCELLED') then updated_at end,
            owner_user_id, created_at
       from app_private.legacy_tickets
-     where line > $1 and line <= $2 and problem is null and not known
-     order by line
+     where place > $1 and place <= $2 and problem is null and not known
+     order by place
     returning owner_user_id, id, number, tenant_id, status, created_at
 ), counted as (
     insert into app.ticket_counters as c (owner_user_id, last_number)

@@ -13,7 +13,7 @@ with statuses (word, status) as (values
 ), priorities (word, priority) as (values
     ('LOW', 'LOW'), ('NORMAL', 'NORMAL'), ('MEDIUM', 'NORMAL'), ('HIGH', 'HIGH'),
     ('EMERGENCY', 'EMERGENCY'), ('URGENT', 'EMERGENCY'), ('CRITICAL', 'EMERGENCY')
-), cleaned as (
+), cleaned as materialized (
     select r.line, r.id, r.unit_id, r.tenant_id, r.created_at as created_text, r.updated_at as updated_text,
            app_private.legacy_uuid('tickets', r.id) as row_id,
            app_private.legacy_text(r.title) as title,
@@ -36,7 +36,7 @@ with statuses (word, status) as (values
       left join app_private.legacy_units u on u.id = n.unit_id and u.nth = 1
       left join app_private.legacy_tenants t on t.id = n.tenant_id and t.nth = 1
       left join (select id, array_agg(owner_user_id) as owners from app.tickets group by id) k on k.id = n.row_id
-), checked as (
+), checked as materialized (
     select o.*,
            case when o.nth > 1 then array['duplicate_id', 'another row has this id']
                 when o.known then null
@@ -56,15 +56,16 @@ with statuses (word, status) as (values
                     app_private.legacy_too_long('description', o.description, 10000),
                     case when o.status is null then array['unknown_status', 'status is none that we know'] end,
                     case when o.priority is null then array['unknown_priority', 'priority is none that we know'] end,
-                    app_private.legacy_no_time('created_at', o.created_text),
-                    app_private.legacy_no_time('updated_at', o.updated_text))
+                    app_private.legacy_no_time('created_at', o.created_text, o.created_at),
+                    app_private.legacy_no_time('updated_at', o.updated_text, o.updated_at))
            end as problem
       from owned o
 )
-select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.unit_row_id, c.tenant_row_id, c.title, c.description, c.status, c.priority,
+select row_number() over (order by c.owner_user_id, c.line) as place, c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.unit_row_id, c.tenant_row_id, c.title, c.description, c.status, c.priority,
        coalesce(c.created_at, now()) as created_at, coalesce(c.updated_at, c.created_at, now()) as updated_at, c.known, c.problem,
        coalesce(n.last_number, 0)
        + row_number() over (partition by c.owner_user_id, c.problem is null and not c.known
                             order by c.created_at, c.id) as number
   from checked c
   left join app.ticket_counters n on n.owner_user_id = c.owner_user_id
+ order by place

@@ -1,5 +1,5 @@
 create unlogged table app_private.legacy_units as
-with cleaned as (
+with cleaned as materialized (
     select r.line, r.id, r.owner_id, r.created_at as created_text,
            app_private.legacy_uuid('units', r.id) as row_id,
            app_private.legacy_text(r.name) as name,
@@ -17,7 +17,7 @@ with cleaned as (
       from numbered n
       left join app_private.legacy_users o on o.id = n.owner_id and o.nth = 1
       left join (select id, array_agg(owner_user_id) as owners from app.units group by id) k on k.id = n.row_id
-), checked as (
+), checked as materialized (
     select o.*,
            case when o.nth > 1 then array['duplicate_id', 'another row has this id']
                 when o.known then null
@@ -33,11 +33,11 @@ with cleaned as (
                     app_private.legacy_too_long('city', o.city, 100),
                     app_private.legacy_too_long('state', o.state, 100),
                     app_private.legacy_too_long('postal_code', o.postal_code, 20),
-                    app_private.legacy_no_time('created_at', o.created_text))
+                    app_private.legacy_no_time('created_at', o.created_text, o.created_at))
            end as problem
       from owned o
 )
-select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.name, c.address, c.city, c.state, c.postal_code, c.created_at, c.known,
+select row_number() over (order by c.owner_user_id, c.line) as place, c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.name, c.address, c.city, c.state, c.postal_code, c.created_at, c.known,
        case when c.problem is not null or c.known then c.problem
             when t.id is not null
               or row_number() over (partition by c.owner_user_id, lower(c.name), c.problem is null and not c.known
@@ -46,3 +46,4 @@ select c.line, c.id, c.row_id, c.nth, c.owner_user_id, c.name, c.address, c.city
        end as problem
   from checked c
   left join app.units t on t.owner_user_id = c.owner_user_id and t.property_id is null and lower(t.name) = lower(c.name)
+ order by place

@@ -1,7 +1,7 @@
 -- A user's id is the identity provider's and can be nothing but a uuid. The role is
 -- not copied: here rights come from rows.
 create unlogged table app_private.legacy_users as
-with cleaned as (
+with cleaned as materialized (
     select r.line, r.id, r.created_at as created_text,
            case when r.id ~ '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$' then r.id::uuid end as row_id,
            app_private.legacy_text(r.email) as email,
@@ -13,6 +13,7 @@ with cleaned as (
     select c.*, row_number() over (partition by coalesce(c.row_id::text, c.id) order by c.line) as nth from cleaned c
 )
 select n.*, u.id is not null as known,
+       row_number() over (order by n.row_id, n.line) as place,
        case when n.nth > 1 then array['duplicate_id', 'another row has this id']
             when u.id is not null then null
             else coalesce(
@@ -20,7 +21,8 @@ select n.*, u.id is not null as known,
                 app_private.legacy_too_long('email', n.email, 320),
                 app_private.legacy_too_long('name', n.name, 200),
                 app_private.legacy_too_long('phone', n.phone, 50),
-                app_private.legacy_no_time('created_at', n.created_text))
+                app_private.legacy_no_time('created_at', n.created_text, n.created_at))
        end as problem
   from numbered n
   left join app.users u on u.id = n.row_id
+ order by place

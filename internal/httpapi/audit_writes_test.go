@@ -1,0 +1,291 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/httpapi"
+)
+
+// unaudited says why an operation that changes something leaves nothing in a trail.
+var unaudited = map[string]string{
+	"updateMe":          "a profile is its person's own, and in no landlord's books",
+	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
+}
+
+// auditedWrites are requests that change something, one after the other, and what
+// each leaves in Ann's trail. In paths and bodies, {name} is the id of what an
+// earlier one has made, or of a fixture's row.
+var auditedWrites = []struct {
+	operation string
+	by        string
+	about     string // the row in the path
+	body      any
+	makes     string
+	trail     string // one line for each change, in any order
+}{
+	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
+
+	{"createProperty", "ann", "", `{"name": "Mill"}`, "mill", `ann as landlord: insert properties`},
+	{"replaceProperty", "ann", "mill", `{"name": "Windmill"}`, "", `ann as landlord: update properties name "Mill" → "Windmill"`},
+	{"updateProperty", "ann", "mill", `{"archived": true}`, "", `ann as landlord: update properties archived false → true, archived_at null → a time`},
+	{"deleteProperty", "ann", "mill", nil, "", `ann as landlord: delete properties`},
+
+	{"createUnit", "ann", "", `{"name": "Attic"}`, "attic", `ann as landlord: insert units`},
+	{"replaceUnit", "ann", "attic", `{"name": "Loft"}`, "", `ann as landlord: update units name "Attic" → "Loft"`},
+	{"updateUnit", "ann", "attic", `{"archived": true}`, "", `ann as landlord: update units archived false → true, archived_at null → a time`},
+	{"deleteUnit", "ann", "attic", nil, "", `ann as landlord: delete units`},
+
+	{"createTenant", "ann", "", `{"firstName": "Max", "lastName": "Kay"}`, "max", `ann as landlord: insert tenants`},
+	{"replaceTenant", "ann", "max", `{"firstName": "Max", "lastName": "Moritz"}`, "", `ann as landlord: update tenants last_name "Kay" → "Moritz"`},
+	{"createTenancy", "ann", "", `{"unitId": "{unit}", "tenantId": "{max}", "startDate": "2031-01-01"}`, "tenancy", `ann as landlord: insert tenancies`},
+	{
+		"replaceTenancy", "ann", "tenancy", `{"unitId": "{unit}", "tenantId": "{max}", "startDate": "2031-01-02"}`, "",
+		`ann as landlord: update tenancies start_date "2031-01-01" → "2031-01-02"`,
+	},
+	{"updateTenancy", "ann", "tenancy", `{"cancelled": true}`, "", `ann as landlord: update tenancies cancelled_at null → a time`},
+	{"deleteTenancy", "ann", "tenancy", nil, "", `ann as landlord: delete tenancies`},
+	{"updateTenant", "ann", "max", `{"archived": true}`, "", `ann as landlord: update tenants archived false → true, archived_at null → a time`},
+	{"deleteTenant", "ann", "max", nil, "", `ann as landlord: delete tenants`},
+
+	{"createContractor", "ann", "", `{"name": "Pipes"}`, "pipes", `ann as landlord: insert contractors`},
+	{"replaceContractor", "ann", "pipes", `{"name": "Drains"}`, "", `ann as landlord: update contractors name "Pipes" → "Drains"`},
+	{"updateContractor", "ann", "pipes", `{"archived": true}`, "", `ann as landlord: update contractors archived false → true, archived_at null → a time`},
+	{"deleteContractor", "ann", "pipes", nil, "", `ann as landlord: delete contractors`},
+
+	{"inviteTenant", "ann", "", `{"firstName": "Kim", "lastName": "Kay", "email": "kim@example.com", "unitId": "{unit}"}`, "kims", `
+		ann as landlord: insert tenants
+		ann as landlord: insert tenancies
+		ann as landlord: insert tenant_invites`},
+	{
+		"resendTenantInvite", "ann", "kims", nil, "",
+		`ann as landlord: update tenant_invites expires_at a time → a time, send_count 1 → 2, token_hash "***" → "***"`,
+	},
+	{"claimInvite", "kim", "", nil, "", `
+		kim as user: update tenant_invites claimed_at null → a time, claimed_by_user_id null → kim
+		kim as user: update tenants user_id null → kim`},
+	{"inviteTenant", "ann", "", `{"firstName": "Lee", "lastName": "Kay", "email": "lee@example.com"}`, "lees", `
+		ann as landlord: insert tenants
+		ann as landlord: insert tenant_invites`},
+	{"revokeTenantInvite", "ann", "lees", nil, "", `ann as landlord: update tenant_invites revoked_at null → a time`},
+
+	{"createTicket", "ann", "", `{"unitId": "{unit}", "title": "Drip"}`, "drip", `ann as landlord: insert tickets`},
+	{"replaceTicket", "ann", "drip", `{"unitId": "{unit}", "title": "Leak", "status": "OPEN"}`, "", `ann as landlord: update tickets status "NEW" → "OPEN", title "Drip" → "Leak"`},
+	{"createComment", "ann", "drip", `{"body": "Sonn", "kind": "internal"}`, "whisper", `ann as landlord: insert ticket_comments`},
+	{"replaceComment", "ann", "whisper", `{"body": "Son"}`, "", `ann as landlord: update ticket_comments body "Sonn" → "Son", edited_at null → a time`},
+	{"updateComment", "ann", "whisper", `{"body": "Soon"}`, "", `ann as landlord: update ticket_comments body "Son" → "Soon", edited_at a time → a time`},
+	{"deleteComment", "ann", "whisper", nil, "", `ann as landlord: delete ticket_comments`},
+	{"createComment", "ann", "drip", `{"body": "Later"}`, "", `ann as landlord: insert ticket_comments`},
+	{"createAttachment", "ann", "drip", []byte(bill), "bill", `ann as landlord: insert attachments`},
+	{"deleteAttachment", "ann", "bill", nil, "", `ann as landlord: delete attachments`},
+	{"createAttachment", "ann", "drip", []byte(bill), "", `ann as landlord: insert attachments`},
+	{"updateTicket", "ann", "drip", `{"archived": true}`, "", `ann as landlord: update tickets archived false → true, archived_at null → a time`},
+	{"deleteTicket", "ann", "drip", nil, "", `
+		ann as landlord: delete tickets
+		ann as landlord: delete ticket_comments
+		ann as landlord: delete attachments`},
+
+	{"createPortalTicket", "jo", "", `{"tenancyId": "{home}", "title": "Mice"}`, "mice", `jo as tenant: insert tickets`},
+	{"createPortalComment", "jo", "mice", `{"body": "Two of them"}`, "", `jo as tenant: insert ticket_comments`},
+	{"createPortalAttachment", "jo", "mice", []byte(bill), "", `jo as tenant: insert attachments`},
+	{"cancelPortalTicket", "jo", "mice", nil, "", `jo as tenant: update tickets closed_at null → a time, status "NEW" → "CANCELLED"`},
+	{"updateTicket", "ann", "ticket", `{"status": "RESOLVED"}`, "", `ann as landlord: update tickets resolved_at null → a time, status "NEW" → "RESOLVED"`},
+	{"reopenPortalTicket", "jo", "ticket", nil, "", `jo as tenant: update tickets reopened_count 0 → 1, resolved_at a time → null, status "RESOLVED" → "OPEN"`},
+
+	{"searchContractors", "ann", "ticket", nil, "found", ``},
+	{"saveContractorSearchResult", "ann", "ticket", nil, "", `ann as landlord: insert contractors`},
+}
+
+// TestAuditOfEveryOperation goes through every operation of the document that may
+// change something, and compares what it leaves in the landlord's trail with what
+// it should. Somebody else tries each before and leaves nothing; nor does one who
+// creates again with the same key.
+func TestAuditOfEveryOperation(t *testing.T) {
+	t.Parallel()
+	found := newCraftsmen(t, map[int]string{1: "Vonk"})
+	s, mail := serveInvites(t, func(c *httpapi.Config) { c.Contractors = found })
+	ann, bob := s.Landlord(t, "ann"), s.Landlord(t, "bob")
+	s.Exec(t, "update app.properties set latitude = 52.09, longitude = 5.12")
+	s.Exec(t, "update app.tickets set category = 'PLUMBING'")
+	callers := map[string]client{
+		"ann": s.caller(t, ann.Identity), "bob": s.caller(t, bob.Identity), "jo": s.caller(t, ann.Tenant.Identity),
+		"kim": s.newPerson(t, "kim@example.com"),
+	}
+	ids := map[string]string{"unit": ann.UnitID.String(), "ticket": ann.TicketID.String()}
+	ids["home"] = callers["jo"].get("/portal/homes").list("homes")[0]["id"].(string)
+	others := callers["bob"].get("/audit?limit=100").ok(http.StatusOK).text
+
+	routes := map[string]string{}
+	untried := map[string]bool{}
+	for route, operation := range s.operations(t) {
+		routes[operation] = route
+		untried[operation] = !strings.HasPrefix(route, http.MethodGet)
+	}
+	fill := func(text string) string {
+		for name, id := range ids {
+			text = strings.ReplaceAll(text, "{"+name+"}", id)
+		}
+		return text
+	}
+	secrets := []string{}
+	for i, write := range auditedWrites {
+		untried[write.operation] = false
+		t.Run(fmt.Sprint(i, " ", write.operation), func(t *testing.T) {
+			method, path, _ := strings.Cut(routes[write.operation], " ")
+			path = strings.NewReplacer("{id}", ids[write.about], "{resultId}", ids["found"], "{token}", mail.newest()).Replace(path)
+			body, headers := write.body, []string{key(fmt.Sprint("write-", i))} // taken by what creates
+			switch b := body.(type) {
+			case string:
+				body = fill(b)
+			case []byte:
+				path += "?fileName=bill.pdf"
+				headers = append(headers, "Content-Type: application/pdf")
+			}
+			send := func(by, request string) answer {
+				return callers[by].as(t).send(method, path, body, append([]string{"X-Request-Id: " + request}, headers...)...)
+			}
+			if strings.Contains(routes[write.operation], "{") {
+				request := fmt.Sprint("refused-write-", i)
+				a := send("bob", request)
+				require.GreaterOrEqual(t, a.status, 400, a.text)
+				require.Empty(t, s.traced(t, request), "of what was refused")
+			}
+			request := fmt.Sprint("audited-write-", i)
+			a := send(write.by, request)
+			require.Less(t, a.status, 300, a.text)
+			if at := a.header.Get("Location"); write.makes != "" && at != "" {
+				ids[write.makes] = idOf(at)
+			}
+			if results, ok := a.body["results"].([]any); ok {
+				ids[write.makes] = results[len(results)-1].(object)["id"].(string)
+			}
+			trail := s.trail(t, callers, request)
+			require.Equal(t, lines(write.trail), trail)
+			require.Len(t, s.traced(t, request), len(trail), "some of it is in another landlord's trail")
+			if a.status == http.StatusCreated {
+				require.Equal(t, a.text, send(write.by, request+"-again").ok(http.StatusCreated).text)
+				require.Empty(t, s.traced(t, request+"-again"), "of what was answered from the first")
+			}
+			require.Equal(t, len(trail) == 0, unaudited[write.operation] != "", "either it is audited, or unaudited says why not")
+		})
+		secrets = append(secrets, mail.newest())
+	}
+	for operation := range unaudited {
+		require.NotEmpty(t, routes[operation], "%s is no operation", operation)
+	}
+	for operation, is := range untried {
+		require.False(t, is, "what does %s leave in the trail?", operation)
+	}
+
+	require.Equal(t, others, callers["bob"].get("/audit?limit=100").text, "another landlord's trail")
+	for _, name := range []string{"jo", "kim"} {
+		require.Empty(t, callers[name].get("/audit").list("audit"), name)
+	}
+	text := callers["ann"].get("/audit?limit=100").text
+	require.Equal(t, strings.Count(text, `"token_hash":`), strings.Count(text, `"token_hash":"***"`))
+	for _, token := range secrets {
+		if token != "" {
+			require.NotContains(t, text, token)
+			require.NotContains(t, text, sha256Hex(token))
+		}
+	}
+}
+
+// newest is the token of the last letter, if there is one.
+func (m *mailbox) newest() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.letters) == 0 {
+		return ""
+	}
+	return m.letters[len(m.letters)-1].Token
+}
+
+func lines(text string) []string {
+	all := []string{}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// trail is what Ann's trail says of a request, one line for each change.
+func (s *service) trail(t testing.TB, callers map[string]client, request string) []string {
+	t.Helper()
+	names := map[string]string{}
+	for name, c := range callers {
+		names[c.id.String()] = name
+	}
+	all := []string{}
+	for _, e := range callers["ann"].as(t).get("/audit?limit=100").list("audit") {
+		if e["requestId"] != request {
+			continue
+		}
+		actor, _ := e["actorUserId"].(string)
+		line := fmt.Sprintf("%s as %v: %v %v", names[actor], e["actorKind"], e["action"], e["table"])
+		before, _ := e["before"].(object)
+		after, _ := e["after"].(object)
+		switch e["action"] {
+		case "insert":
+			require.Nil(t, before)
+			s.requireWholeRow(t, e["table"], after)
+		case "delete":
+			require.Nil(t, after)
+			s.requireWholeRow(t, e["table"], before)
+		default:
+			changes := []string{}
+			for column := range after {
+				require.Contains(t, before, column)
+				changes = append(changes, fmt.Sprintf("%s %s → %s", column, plain(names, before[column]), plain(names, after[column])))
+			}
+			require.Len(t, before, len(after))
+			slices.Sort(changes)
+			line += " " + strings.Join(changes, ", ")
+		}
+		all = append(all, line)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// requireWholeRow requires that a row in the trail has every column of its table.
+func (s *service) requireWholeRow(t testing.TB, table any, row object) {
+	t.Helper()
+	var columns []string
+	require.NoError(t, s.Admin.QueryRow(t.Context(), `select array_agg(column_name::text) from information_schema.columns
+		where table_schema = 'app' and table_name = $1`, table).Scan(&columns))
+	for _, column := range columns {
+		require.Contains(t, row, column)
+	}
+	require.Len(t, row, len(columns))
+}
+
+var moment = regexp.MustCompile(`^\d{4}-\d\d-\d\dT`)
+
+// plain is a value without what differs from run to run.
+func plain(names map[string]string, value any) string {
+	if text, ok := value.(string); ok {
+		if moment.MatchString(text) {
+			return "a time"
+		}
+		if _, err := uuid.Parse(text); err == nil {
+			return names[text]
+		}
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // it was read from JSON
+	}
+	return string(text)
+}
