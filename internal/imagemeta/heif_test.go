@@ -37,7 +37,7 @@ func TestHEIC(t *testing.T) {
 					require.Equal(t, bytes.Index(data, []byte(item.data)), bytes.Index(cleaned, []byte(item.data)), "the picture stays where it was")
 				}
 			}
-			for _, gone := range []string{"Exif", "xmpmeta", "mime", "rdf", "uri ", "tmap", "udes", "thmb", "cdsc", "grpl", "thumbnail", "depth", "auxid:2", "urn:5", "MM\x00*"} {
+			for _, gone := range []string{"Exif", "xmpmeta", "mime", "rdf", "uri ", "tmap", "udes", "thmb", "cdsc", "base", "grpl", "thumbnail", "depth", "auxid:2", "urn:5", "MM\x00*"} {
 				require.NotContains(t, string(cleaned), gone)
 			}
 			for _, stays := range []string{"irot", "a profile", "parameters"} {
@@ -71,6 +71,9 @@ func TestHEICBytes(t *testing.T) {
 	data := file.build()
 	_, cleaned := clean(t, data)
 	require.Len(t, cleaned, len(data))
+	file.after = box("skip", strings.Repeat("x", 99)) // the picture begins in the data and ends behind it
+	file.extents = func(_ heicItem, from, size uint32) string { return u16(1) + u32(from, size+50) }
+	refuses(t, file.build(), imagemeta.ErrDamaged)
 	require.Contains(t, string(cleaned), box("hdlr", u32(0, 0), "pict", u32(0, 0, 0), "\x00\x00")+"\x00\x00\x00\x0epitm")
 }
 
@@ -223,6 +226,7 @@ func TestHEICRefused(t *testing.T) {
 		"the picture outside":        {located(2, u16(1)+u32(1<<30, 9)), imagemeta.ErrDamaged},
 		"the picture in a header":    {located(2, u16(1)+u32(0, 9)), imagemeta.ErrDamaged},
 		"a place beyond all":         {located(3, u16(1)+u32(1<<32-1, 1<<32-1)), imagemeta.ErrDamaged},
+		"EXIF beyond the end":        {located(3, u16(1)+u32(5, 1<<20)), imagemeta.ErrDamaged},
 		"EXIF over everything":       {located(3, u16(1)+u32(0, 0)), imagemeta.ErrDamaged},
 		"EXIF in the picture":        {overlap, imagemeta.ErrDamaged},
 		"a piece too much":           {located(3, u16(9)+u32(0, 1)), imagemeta.ErrDamaged},
