@@ -226,7 +226,7 @@ func TestHEICRefused(t *testing.T) {
 		"the picture outside":        {located(2, u16(1)+u32(1<<30, 9)), imagemeta.ErrDamaged},
 		"the picture in a header":    {located(2, u16(1)+u32(0, 9)), imagemeta.ErrDamaged},
 		"a place beyond all":         {located(3, u16(1)+u32(1<<32-1, 1<<32-1)), imagemeta.ErrDamaged},
-		"EXIF beyond the end":        {located(3, u16(1)+u32(5, 1<<20)), imagemeta.ErrDamaged},
+		"words beyond the end":       {located(6, u16(1)+u32(8, 1<<20)), imagemeta.ErrDamaged},
 		"EXIF over everything":       {located(3, u16(1)+u32(0, 0)), imagemeta.ErrDamaged},
 		"EXIF in the picture":        {overlap, imagemeta.ErrDamaged},
 		"a piece too much":           {located(3, u16(9)+u32(0, 1)), imagemeta.ErrDamaged},
