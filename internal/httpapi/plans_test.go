@@ -195,7 +195,10 @@ func TestPlans(t *testing.T) {
 				})
 				uses[st.name] = p.uses()
 				if want := test.plans[st.name]; want != "" && want != all {
-					require.True(t, strings.HasPrefix(p.uses(), want), "want %s, got %s: %s", want, p.uses(), text)
+					require.True(t, strings.HasPrefix(withoutSorts.Replace(p.uses()), withoutSorts.Replace(want)), "want %s, got %s: %s", want, p.uses(), text)
+					if !strings.Contains(want, "sort < ") {
+						require.NotRegexp(t, "^(incremental )?sort", p.uses(), text)
+					}
 					if strings.Contains(path, "cursor={") && strings.Contains(want, "_pkey") {
 						require.Regexp(t, `"Index Cond": "[^"]*\(id > `, text, "a walk starts where it left off")
 					}
@@ -225,6 +228,10 @@ func TestPlans(t *testing.T) {
 		require.Empty(t, settled)
 	})
 }
+
+// withoutSorts leaves the indexes of plan.uses: what is sorted where, and in part or in
+// whole, differs between versions of Postgres. That nothing need be sorted does not.
+var withoutSorts = strings.NewReplacer("incremental sort < ", "", "sort < ", "")
 
 // ledBy is how the condition on an index begins. But for a person's own row and for
 // the token that somebody holds, it is the owner.

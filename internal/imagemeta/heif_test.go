@@ -2,7 +2,6 @@ package imagemeta_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"os"
 	"strings"
@@ -12,200 +11,6 @@ import (
 
 	"rowhouse/internal/imagemeta"
 )
-
-func u16(values ...uint16) (s string) {
-	for _, v := range values {
-		s += string(binary.BigEndian.AppendUint16(nil, v))
-	}
-	return s
-}
-
-func u32(values ...uint32) (s string) {
-	for _, v := range values {
-		s += string(binary.BigEndian.AppendUint32(nil, v))
-	}
-	return s
-}
-
-func box(kind string, body ...string) string {
-	all := strings.Join(body, "")
-	return u32(uint32(8+len(all))) + kind + all
-}
-
-// longBox has a size of 64 bits.
-func longBox(kind string, body ...string) string {
-	all := strings.Join(body, "")
-	return u32(1) + kind + u32(0, uint32(16+len(all))) + all
-}
-
-func ispe(width, height uint32) string { return box("ispe", u32(0, width, height)) }
-
-// hvcC has one array of parameters and one of remarks.
-func hvcC() string {
-	set := "\x42\x01" + "parameters"
-	return box("hvcC", strings.Repeat("\x01", 22), "\x02", "\x21"+u16(1, uint16(len(set)))+set, "\x27"+u16(1, uint16(len(secret)))+secret)
-}
-
-// heicItem is an item of a file under construction.
-type heicItem struct {
-	id     uint16
-	kind   string
-	data   string
-	inIdat bool
-	props  []byte
-	says   string // behind the kind: its name and what it is
-}
-
-// heicFile is a HEIC file under construction. Item 1 is its picture.
-type heicFile struct {
-	brands  string
-	items   []heicItem
-	refs    []string
-	props   []string
-	inMeta  string // further boxes
-	before  string
-	after   string
-	mdat    func(kind string, body ...string) string
-	extents func(item heicItem, from, size uint32) string // nil: one
-	wide    bool                                          // long ids
-}
-
-func ref(kind string, from uint16, to ...uint16) string {
-	return box(kind, u16(from, uint16(len(to))), u16(to...))
-}
-
-// id writes an item's id.
-func (f heicFile) id(id uint16) string {
-	if f.wide {
-		return u32(uint32(id))
-	}
-	return u16(id)
-}
-
-// meta describes items whose data begins at the given place.
-func (f heicFile) meta(mediaAt uint32) string {
-	var infe, iloc, ipma, idat string
-	version, infeVersion := "\x01", "\x02"
-	if f.wide {
-		version, infeVersion = "\x02", "\x03"
-	}
-	for _, item := range f.items {
-		infe += box("infe", infeVersion+"\x00\x00\x01"+f.id(item.id)+u16(0)+item.kind+item.says)
-		method, from := uint16(0), mediaAt
-		if item.inIdat {
-			method, from = 1, uint32(len(idat))
-			idat += item.data
-		} else {
-			mediaAt += uint32(len(item.data))
-		}
-		pieces := u16(1) + u32(from, uint32(len(item.data)))
-		switch {
-		case item.data == "":
-			pieces = u16(0)
-		case f.extents != nil:
-			pieces = f.extents(item, from, uint32(len(item.data)))
-		}
-		iloc += f.id(item.id) + u16(method, 0) + pieces
-		if len(item.props) > 0 {
-			ipma += f.id(item.id) + string([]byte{byte(len(item.props))}) + string(item.props)
-		}
-	}
-	n, wide := uint16(len(f.items)), u32(0)
-	count := u16(n)
-	if f.wide {
-		wide, count = "\x01\x00\x00\x00", u32(uint32(n))
-	}
-	associated := 0
-	for _, item := range f.items {
-		associated += min(1, len(item.props))
-	}
-	refs := ""
-	if len(f.refs) > 0 {
-		refs = box("iref", u32(0), strings.Join(f.refs, ""))
-	}
-	return box("meta", u32(0),
-		box("hdlr", u32(0, 0), "pict", u32(0, 0, 0), secret+"\x00"),
-		box("dinf", box("dref", u32(0, 1), box("url ", u32(1)))),
-		box("pitm", wide, f.id(1)), box("iinf", wide, count, infe), refs,
-		box("iprp", box("ipco", f.props...), box("ipma", wide, u32(uint32(associated)), ipma)),
-		box("idat", idat), box("iloc", version+"\x00\x00\x00\x44\x00", count, iloc), f.inMeta)
-}
-
-// build puts the file together.
-func (f heicFile) build() []byte {
-	brands, mdat := f.brands, f.mdat
-	if brands == "" {
-		brands = "heic" + u32(0) + "mif1heic"
-	}
-	if mdat == nil {
-		mdat = box
-	}
-	ftyp := box("ftyp", brands)
-	head := len(mdat("mdat", ""))
-	var data string
-	for _, item := range f.items {
-		if !item.inIdat {
-			data += item.data
-		}
-	}
-	at := len(ftyp) + len(f.before) + len(f.meta(0)) + head
-	return []byte(ftyp + f.before + f.meta(uint32(at)) + mdat("mdat", data+secret) + f.after)
-}
-
-const (
-	propSize, propConfig, propTurn, propTile, propWords, propAlpha, propDepth, propColours = 1, 2, 3, 4, 5, 6, 7, 8
-	essential                                                                              = 0x80
-)
-
-// heicPhoto is a picture of two tiles, as a phone takes it, with all that a phone
-// and its owner say about it.
-func heicPhoto() heicFile {
-	gps := exif(binary.BigEndian, "MM", 6)
-	return heicFile{
-		items: []heicItem{
-			{1, "grid", "\x00\x00\x00\x01" + u16(64, 48), true, []byte{propSize, propTurn | essential, propWords, propColours}, secret + "\x00"},
-			{2, "hvc1", "left half", false, []byte{propConfig | essential, propTile}, "\x00"},
-			{3, "Exif", u32(6) + gps, false, nil, "\x00"},
-			{4, "hvc1", "right half", false, []byte{propConfig | essential, propTile}, "\x00"},
-			{5, "mime", "<x:xmpmeta>" + secret, false, nil, "\x00application/rdf+xml\x00"},
-			{6, "mime", secret, true, nil, "\x00text/plain\x00"},
-			{7, "uri ", secret, true, nil, "\x00urn:" + secret + "\x00"},
-			{8, "hvc1", "thumbnail " + secret, false, []byte{propConfig | essential, propSize}, "\x00"},
-			{9, "hvc1", "transparency", false, []byte{propConfig | essential, propSize, propAlpha}, "\x00"},
-			{10, "hvc1", "depth " + secret, false, []byte{propConfig | essential, propSize, propDepth}, "\x00"},
-			{11, "tmap", secret, false, []byte{propSize, propWords | essential}, "\x00"},
-		},
-		refs: []string{
-			ref("dimg", 1, 2, 4), ref("cdsc", 3, 1), ref("cdsc", 5, 1), ref("thmb", 8, 1), ref("auxl", 9, 1), ref("auxl", 10, 1),
-			ref("dimg", 11, 1, 10), ref("prem", 1, 9),
-		},
-		props: []string{
-			ispe(64, 48), hvcC(), box("irot", "\x01"), ispe(32, 48), box("udes", u32(0), "en\x00"+secret+"\x00"),
-			box("auxC", u32(0), "urn:mpeg:hevc:2015:auxid:1\x00"+secret), box("auxC", u32(0), "urn:mpeg:hevc:2015:auxid:2\x00"+secret),
-			box("colr", "prof", "a profile"),
-		},
-		inMeta: box("grpl", box("altr", u32(0, 12, 2, 11, 1))) + box("xml ", u32(0), secret) + box("uuid", secret),
-		before: longBox("uuid", secret),
-		after:  box("udta", secret) + box("mpvd", box("ftyp", "mp42")+secret) + box("skip", secret),
-	}
-}
-
-// heicBoxes returns the kinds of the boxes in data.
-func heicBoxes(t testing.TB, data []byte) (kinds []string) {
-	t.Helper()
-	for len(data) > 0 {
-		size := binary.BigEndian.Uint32(data)
-		switch size {
-		case 0:
-			size = uint32(len(data))
-		case 1:
-			size = binary.BigEndian.Uint32(data[12:])
-		}
-		kinds = append(kinds, string(data[4:8]))
-		data = data[size:]
-	}
-	return kinds
-}
 
 func TestHEIC(t *testing.T) {
 	t.Parallel()
@@ -232,7 +37,7 @@ func TestHEIC(t *testing.T) {
 					require.Equal(t, bytes.Index(data, []byte(item.data)), bytes.Index(cleaned, []byte(item.data)), "the picture stays where it was")
 				}
 			}
-			for _, gone := range []string{"Exif", "xmpmeta", "mime", "rdf", "uri ", "tmap", "udes", "thmb", "cdsc", "grpl", "thumbnail", "depth", "auxid:2", "urn:5", "MM\x00*"} {
+			for _, gone := range []string{"Exif", "xmpmeta", "mime", "rdf", "uri ", "tmap", "udes", "thmb", "cdsc", "base", "grpl", "thumbnail", "depth", "auxid:2", "urn:5", "MM\x00*"} {
 				require.NotContains(t, string(cleaned), gone)
 			}
 			for _, stays := range []string{"irot", "a profile", "parameters"} {
@@ -254,6 +59,40 @@ func TestHEIC(t *testing.T) {
 			require.Contains(t, string(cleaned), part)
 		}
 	})
+}
+
+// TestHEICBytes: what is one byte shorter still has its length.
+func TestHEICBytes(t *testing.T) {
+	t.Parallel()
+	file := heicFile{
+		items: []heicItem{{1, "hvc1", "picture", false, []byte{1, 2, 3}, "\x00"}},
+		props: []string{ispe(64, 48), box("hvcC", strings.Repeat("\x01", 22), "\x00"), box("what")}, bare: true,
+	}
+	data := file.build()
+	_, cleaned := clean(t, data)
+	require.Len(t, cleaned, len(data))
+	file.after = box("skip", strings.Repeat("x", 99)) // the picture begins in the data and ends behind it
+	file.extents = func(_ heicItem, from, size uint32) string { return u16(1) + u32(from, size+50) }
+	refuses(t, file.build(), imagemeta.ErrDamaged)
+	require.Contains(t, string(cleaned), box("hdlr", u32(0, 0), "pict", u32(0, 0, 0), "\x00\x00")+"\x00\x00\x00\x0epitm")
+}
+
+// TestHEICSharedData: tiles may have data in common.
+func TestHEICSharedData(t *testing.T) {
+	t.Parallel()
+	file, tile := heicPhoto(), uint32(0)
+	file.extents = func(item heicItem, from, size uint32) string {
+		switch item.id {
+		case 2:
+			tile = from
+		case 4:
+			from, size = tile+1, 3
+		}
+		return u16(1) + u32(from, size)
+	}
+	_, cleaned := clean(t, file.build())
+	require.Contains(t, string(cleaned), "left half\x00")
+	require.NotContains(t, string(cleaned), "right")
 }
 
 // TestHEICFromEncoder cleans what libheif has written.
@@ -333,24 +172,31 @@ func TestHEICRefused(t *testing.T) {
 		change func(*heicFile) []byte
 		reason error
 	}{
-		"a film":                     {set(func(f *heicFile) { f.after += box("moov", "film") }), imagemeta.ErrAnimated},
-		"coded otherwise":            {set(func(f *heicFile) { f.items[0].kind = "av01" }), imagemeta.ErrUnknownType},
-		"a tile coded otherwise":     {set(func(f *heicFile) { f.items[1].kind = "jpeg" }), imagemeta.ErrDamaged},
-		"a grid in a grid":           {set(func(f *heicFile) { f.items[1].kind = "grid" }), imagemeta.ErrDamaged},
-		"a grid of itself":           {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 1, 1) }), imagemeta.ErrDamaged},
-		"a tile that is not there":   {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 2, 77) }), imagemeta.ErrDamaged},
-		"a tile too few":             {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 2) }), imagemeta.ErrDamaged},
-		"made twice":                 {set(func(f *heicFile) { f.refs = append(f.refs, ref("dimg", 1, 2, 4)) }), imagemeta.ErrDamaged},
-		"no tiles":                   {set(func(f *heicFile) { f.refs = nil }), imagemeta.ErrDamaged},
-		"a picture without a size":   {set(func(f *heicFile) { f.items[0].props = []byte{propColours} }), imagemeta.ErrDamaged},
-		"a tile without a size":      {set(func(f *heicFile) { f.items[1].props = []byte{propConfig} }), imagemeta.ErrDamaged},
-		"a tile without parameters":  {set(func(f *heicFile) { f.items[1].props = []byte{propTile} }), imagemeta.ErrDamaged},
-		"an empty picture":           {set(func(f *heicFile) { f.props[0] = ispe(0, 48) }), imagemeta.ErrDamaged},
-		"properties of nobody":       {set(func(f *heicFile) { f.items[1].props = []byte{99} }), imagemeta.ErrDamaged},
-		"a property that matters":    {set(func(f *heicFile) { f.items[0].props = []byte{propSize, propWords | essential} }), imagemeta.ErrDamaged},
-		"half a configuration":       {set(func(f *heicFile) { f.props[1] = box("hvcC", strings.Repeat("\x01", 22), "\x02") }), imagemeta.ErrDamaged},
-		"two items of one id":        {set(func(f *heicFile) { f.items[3].id = 2 }), imagemeta.ErrDamaged},
-		"two descriptions":           {set(func(f *heicFile) { f.after = f.meta(0) }), imagemeta.ErrDamaged},
+		"a film":                    {set(func(f *heicFile) { f.after += box("moov", "film") }), imagemeta.ErrAnimated},
+		"coded otherwise":           {set(func(f *heicFile) { f.items[0].kind = "av01" }), imagemeta.ErrUnknownType},
+		"a tile coded otherwise":    {set(func(f *heicFile) { f.items[1].kind = "jpeg" }), imagemeta.ErrDamaged},
+		"a grid in a grid":          {set(func(f *heicFile) { f.items[1].kind = "grid" }), imagemeta.ErrDamaged},
+		"a grid of itself":          {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 1, 1) }), imagemeta.ErrDamaged},
+		"a tile that is not there":  {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 2, 77) }), imagemeta.ErrDamaged},
+		"a tile too few":            {set(func(f *heicFile) { f.refs[0] = ref("dimg", 1, 2) }), imagemeta.ErrDamaged},
+		"made twice":                {set(func(f *heicFile) { f.refs = append(f.refs, ref("dimg", 1, 2, 4)) }), imagemeta.ErrDamaged},
+		"no tiles":                  {set(func(f *heicFile) { f.refs = nil }), imagemeta.ErrDamaged},
+		"a picture without a size":  {set(func(f *heicFile) { f.items[0].props = []byte{propColours} }), imagemeta.ErrDamaged},
+		"a tile without a size":     {set(func(f *heicFile) { f.items[1].props = []byte{propConfig} }), imagemeta.ErrDamaged},
+		"a tile without parameters": {set(func(f *heicFile) { f.items[1].props = []byte{propTile} }), imagemeta.ErrDamaged},
+		"an empty picture":          {set(func(f *heicFile) { f.props[0] = ispe(0, 48) }), imagemeta.ErrDamaged},
+		"properties of nobody":      {set(func(f *heicFile) { f.items[1].props = []byte{99} }), imagemeta.ErrDamaged},
+		"a property that matters":   {set(func(f *heicFile) { f.items[0].props = []byte{propSize, propWords | essential} }), imagemeta.ErrDamaged},
+		"half a configuration":      {set(func(f *heicFile) { f.props[1] = box("hvcC", strings.Repeat("\x01", 22), "\x02") }), imagemeta.ErrDamaged},
+		"two items of one id":       {set(func(f *heicFile) { f.items[3].id = 2 }), imagemeta.ErrDamaged},
+		"two descriptions":          {set(func(f *heicFile) { f.before = box("meta", u32(0)) }), imagemeta.ErrDamaged},
+		"many items": {set(func(f *heicFile) {
+			for n := range uint16(2_000) {
+				f.items = append(f.items, heicItem{id: 100 + n, kind: "free"})
+			}
+		}), imagemeta.ErrDamaged},
+		"two places of one item":     {replace("\x00\x0b\x00\x00\x00\x00\x00\x01", "\x00\x0a\x00\x00\x00\x00\x00\x01"), imagemeta.ErrDamaged},
+		"properties given twice":     {replace("\x00\x04\x02\x82\x04", "\x00\x02\x02\x82\x04"), imagemeta.ErrDamaged},
 		"a long description":         {set(func(f *heicFile) { f.inMeta = box("free", strings.Repeat("x", 1<<20)) }), imagemeta.ErrDamaged},
 		"two lists of items":         {set(func(f *heicFile) { f.inMeta = box("iinf", u32(0), u16(0)) }), imagemeta.ErrDamaged},
 		"many boxes":                 {set(func(f *heicFile) { f.after = strings.Repeat(box("free"), 100) }), imagemeta.ErrDamaged},
@@ -380,6 +226,7 @@ func TestHEICRefused(t *testing.T) {
 		"the picture outside":        {located(2, u16(1)+u32(1<<30, 9)), imagemeta.ErrDamaged},
 		"the picture in a header":    {located(2, u16(1)+u32(0, 9)), imagemeta.ErrDamaged},
 		"a place beyond all":         {located(3, u16(1)+u32(1<<32-1, 1<<32-1)), imagemeta.ErrDamaged},
+		"words beyond the end":       {located(6, u16(1)+u32(8, 1<<20)), imagemeta.ErrDamaged},
 		"EXIF over everything":       {located(3, u16(1)+u32(0, 0)), imagemeta.ErrDamaged},
 		"EXIF in the picture":        {overlap, imagemeta.ErrDamaged},
 		"a piece too much":           {located(3, u16(9)+u32(0, 1)), imagemeta.ErrDamaged},
