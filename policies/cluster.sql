@@ -58,10 +58,7 @@ settings (name, value) as (
            ('search_path', 'pg_catalog, pg_temp'),
            -- what a landlord owns lies scattered over the table and is in memory: reading
            -- it in an index's order beats reading all of it and sorting
-           ('random_page_cost', '1.1'),
-           -- a plan for any parameters can follow neither a list's filter nor its order to an
-           -- index, and Postgres would settle for it after five runs: it looks no dearer
-           ('plan_cache_mode', 'force_custom_plan')
+           ('random_page_cost', '1.1')
 ),
 -- Functions that every role may call by default and that reach across the
 -- landlords' wall: shared locks and large objects, notifications, other

@@ -20,7 +20,7 @@ grant select, delete on app.contractors to rowhouse_remover;
 
 create policy boundary_all_contractors on app.contractors as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
-        or owner_user_id = any ((select app.supported_landlord_ids('{contractors}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{contractors}')))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_contractors on app.contractors for select to rowhouse_landlord
@@ -40,7 +40,7 @@ create policy remover_delete_contractors on app.contractors for delete to rowhou
     using (owner_user_id = (select app.current_user_id()));
 
 create policy support_select_contractors on app.contractors for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{contractors}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{contractors}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_contractor(uuid) to rowhouse_landlord;

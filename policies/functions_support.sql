@@ -17,19 +17,19 @@ begin
 end
 $$;
 
--- supported_landlord_ids is the landlord whose grant the caller's request is written
--- down under, if the grant is live and covers one of the areas. app.support_access
+-- supported_landlord_id is the landlord whose grant the caller's request is written
+-- down under, if the grant is live and covers one of the areas, or NULL. app.support_access
 -- names the entry, which must be the caller's own, of the last minute, and committed: an
 -- entry of this transaction could still be rolled back together with all traces.
-create or replace function app.supported_landlord_ids(of_areas text[]) returns uuid[]
+create or replace function app.supported_landlord_id(of_areas text[]) returns uuid
     language plpgsql stable parallel restricted security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
     if not app.is_operator() then
-        return '{}';
+        return null;
     end if;
-    return array(
+    return (
         select g.owner_user_id
           from app.support_accesses a
           join app.support_grants g on g.owner_user_id = a.owner_user_id and g.id = a.grant_id

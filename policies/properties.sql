@@ -24,7 +24,7 @@ grant select (owner_user_id, id) on app.properties to rowhouse_clerk;
 create policy boundary_all_properties on app.properties as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or id = any ((select app.my_property_ids())::uuid[])
-        or owner_user_id = any ((select app.supported_landlord_ids('{properties}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{properties}')))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_properties on app.properties for select to rowhouse_landlord
@@ -51,7 +51,7 @@ create policy clerk_select_properties on app.properties for select to rowhouse_c
     using (owner_user_id = (select app.current_user_id()));
 
 create policy support_select_properties on app.properties for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{properties}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{properties}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_property(uuid) to rowhouse_landlord;

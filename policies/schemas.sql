@@ -14,7 +14,7 @@ grant execute on function app.current_user_id(), app.invite_hash(), app.time_to_
 
 set local role rowhouse_clerk;
 grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_unit_ids(), app.my_property_ids(),
-                          app.claimed_tenant_id(), app.is_operator(), app.supported_landlord_ids(text[])
+                          app.claimed_tenant_id(), app.is_operator(), app.supported_landlord_id(text[])
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support, rowhouse_remover;
 grant execute on function app.my_roles() to rowhouse_user;
 set local role rowhouse_owner;

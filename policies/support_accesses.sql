@@ -32,6 +32,6 @@ create policy support_insert_support_accesses on app.support_accesses for insert
                 and exists (select from app.support_grants g
                              where g.owner_user_id = support_accesses.owner_user_id and g.id = support_accesses.grant_id));
 
--- for app.supported_landlord_ids
+-- for app.supported_landlord_id
 create policy clerk_select_support_accesses on app.support_accesses for select to rowhouse_clerk
     using (agent_user_id = (select app.current_user_id()));

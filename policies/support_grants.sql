@@ -34,6 +34,6 @@ create policy landlord_update_support_grants on app.support_grants for update to
 create policy support_select_support_grants on app.support_grants for select to rowhouse_support
     using (revoked_at is null and expires_at > now() and (select app.is_operator()));
 
--- for app.supported_landlord_ids and app.record_support_access
+-- for app.supported_landlord_id and app.record_support_access
 create policy clerk_select_support_grants on app.support_grants for select to rowhouse_clerk
     using (revoked_at is null and expires_at > now() and (select app.is_operator()));

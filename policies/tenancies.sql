@@ -22,7 +22,7 @@ grant select (unit_id, tenant_id, cancelled_at, owner_user_id) on app.tenancies 
 create policy boundary_all_tenancies on app.tenancies as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
-        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{tenants}')))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
@@ -50,7 +50,7 @@ create policy clerk_select_tenancies on app.tenancies for select to rowhouse_cle
     using (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy support_select_tenancies on app.tenancies for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{tenants}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenancy(uuid) to rowhouse_landlord;

@@ -25,7 +25,7 @@ grant select (owner_user_id, tenant_id, token_hash, claimed_by_user_id) on app.t
 create policy boundary_all_tenant_invites on app.tenant_invites as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or token_hash = (select app.invite_hash())
-        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{tenants}')))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or token_hash = (select app.invite_hash()));
 
@@ -52,4 +52,4 @@ create policy clerk_select_tenant_invites on app.tenant_invites for select to ro
     using (token_hash = (select app.invite_hash()));
 
 create policy support_select_tenant_invites on app.tenant_invites for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{tenants}')));

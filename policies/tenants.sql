@@ -29,7 +29,7 @@ create policy boundary_all_tenants on app.tenants as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
         or id = (select app.claimed_tenant_id())
-        or owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{tenants}')))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or user_id = (select app.current_user_id())
         or id = (select app.claimed_tenant_id()));
@@ -66,7 +66,7 @@ create policy clerk_select_tenants on app.tenants for select to rowhouse_clerk
     using (user_id = (select app.current_user_id()) or owner_user_id = (select app.current_user_id()));
 
 create policy support_select_tenants on app.tenants for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{tenants}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{tenants}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenant(uuid) to rowhouse_landlord;

@@ -23,7 +23,7 @@ grant insert (ticket_id, body) on app.ticket_comments to rowhouse_tenant;
 create policy boundary_all_ticket_comments on app.ticket_comments as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or kind = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[])
-        or (kind = 'shared' and owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[])))
+        or (kind = 'shared' and owner_user_id = (select app.supported_landlord_id('{tickets}'))))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or kind = 'shared' and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
@@ -50,7 +50,7 @@ create policy tenant_insert_ticket_comments on app.ticket_comments for insert to
     with check (kind = 'shared' and author = 'tenant' and owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy support_select_ticket_comments on app.ticket_comments for select to rowhouse_support
-    using (kind = 'shared' and owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]));
+    using (kind = 'shared' and owner_user_id = (select app.supported_landlord_id('{tickets}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_comment(uuid) to rowhouse_landlord;

@@ -19,7 +19,7 @@ create policy boundary_all_ticket_events on app.ticket_events as restrictive to 
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
         or current_user = 'rowhouse_clerk'
-        or owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{tickets}')))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
         or current_user = 'rowhouse_clerk');
@@ -34,4 +34,4 @@ create policy tenant_select_ticket_events on app.ticket_events for select to row
     using (type in ('created', 'status') and owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy support_select_ticket_events on app.ticket_events for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{tickets}')));

@@ -28,7 +28,7 @@ grant update (status) on app.tickets to rowhouse_tenant;
 create policy boundary_all_tickets on app.tickets as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[])
-        or owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{tickets}')))
     with check (coalesce(owner_user_id = (select app.current_user_id()), false)
         or tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
@@ -65,7 +65,7 @@ create policy tenant_update_tickets on app.tickets for update to rowhouse_tenant
     with check (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy support_select_tickets on app.tickets for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{tickets}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{tickets}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_ticket(uuid) to rowhouse_landlord;

@@ -24,7 +24,7 @@ grant select (owner_user_id, id, property_id) on app.units to rowhouse_clerk;
 create policy boundary_all_units on app.units as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)
         or id = any ((select app.my_unit_ids())::uuid[])
-        or owner_user_id = any ((select app.supported_landlord_ids('{properties,tickets}'))::uuid[]))
+        or owner_user_id = (select app.supported_landlord_id('{properties,tickets}')))
     with check (owner_user_id = (select app.current_user_id()));
 
 create policy landlord_select_units on app.units for select to rowhouse_landlord
@@ -51,7 +51,7 @@ create policy clerk_select_units on app.units for select to rowhouse_clerk
     using (owner_user_id = (select app.current_user_id()) or id = any ((select app.my_unit_ids())::uuid[]));
 
 create policy support_select_units on app.units for select to rowhouse_support
-    using (owner_user_id = any ((select app.supported_landlord_ids('{properties,tickets}'))::uuid[]));
+    using (owner_user_id = (select app.supported_landlord_id('{properties,tickets}')));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_unit(uuid) to rowhouse_landlord;

@@ -38,6 +38,18 @@ const (
 	ReadOnly
 )
 
+// planning is the setting plan_cache_mode for a transaction. Lists are planned for
+// their parameters each time: a plan for any parameters can follow neither a list's
+// filter nor its order to an index, and Postgres would settle for it after five runs,
+// for it looks no dearer. Writes keep the plans that their triggers' functions have:
+// planning those anew makes an insert take more than twice as long.
+func (a Access) planning() string {
+	if a == ReadOnly {
+		return "force_custom_plan"
+	}
+	return "auto"
+}
+
 const (
 	landlord = "rowhouse_landlord"
 	tenant   = "rowhouse_tenant"
@@ -224,12 +236,12 @@ type caller struct {
 }
 
 // settings are the parameters of session.Settings.
-func (c caller) settings(ctx context.Context, keys seal.Keyring, pid uint32) []any {
+func (c caller) settings(ctx context.Context, keys seal.Keyring, pid uint32, access Access) []any {
 	var id, sealed string
 	if c.id != uuid.Nil {
 		id, sealed = c.id.String(), keys.Sign(c.persona, c.id, time.Now().Add(sealTTL), pid)
 	}
-	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email, c.supportAccess}
+	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email, c.supportAccess, access.planning()}
 }
 
 func (db *DB) as(ctx context.Context, c caller, access Access, fn func(tx *Tx) error) error {
@@ -265,7 +277,7 @@ func (db *DB) once(ctx context.Context, c caller, access Access, fn func(tx *Tx)
 	if db.pooler {
 		pid = 0
 	}
-	tx := &Tx{conn: conn.Conn(), access: access, settings: c.settings(ctx, db.keys, pid)}
+	tx := &Tx{conn: conn.Conn(), access: access, settings: c.settings(ctx, db.keys, pid, access)}
 
 	committed := false
 	defer func() { // also when fn panics

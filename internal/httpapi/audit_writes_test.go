@@ -100,6 +100,9 @@ var auditedWrites = []struct {
 	{"updateTicket", "ann", "ticket", `{"status": "RESOLVED"}`, "", `ann as landlord: update tickets resolved_at null → a time, status "NEW" → "RESOLVED"`},
 	{"reopenPortalTicket", "jo", "ticket", nil, "", `jo as tenant: update tickets reopened_count 0 → 1, resolved_at a time → null, status "RESOLVED" → "OPEN"`},
 
+	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
+	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},
+
 	{"searchContractors", "ann", "ticket", nil, "found", ``},
 	{"saveContractorSearchResult", "ann", "ticket", nil, "", `ann as landlord: insert contractors`},
 }

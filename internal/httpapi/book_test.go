@@ -27,6 +27,7 @@ type book struct {
 	heard    listener
 	landlord client // one of them, no larger than the others
 	tenant   client // who rents from two of them, the landlord is one
+	agent    client // of support
 }
 
 // bookToken is the token of an open invite of the book's landlord.
@@ -94,9 +95,15 @@ func newBook(t testing.TB) *book {
 	fill(`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)
 		select t.owner_user_id, t.id, 'openstreetmap', 'node/' || n, 'Vonk', 'PLUMBING', now() + interval '1 day'
 		  from app.tickets t, generate_series(1, 5) n where t.number % 10 = 1`)
+	fill(`insert into app.support_grants (owner_user_id, id, areas, reason, expires_at, revoked_at, created_by, created_at)
+		select owner, unit, '{tickets}', 'A look', at + interval '1 hour', at, owner, at
+		  from places, lateral (select now() - n * interval '1 day' as at) a`)
+	fill(`insert into app.support_accesses (owner_user_id, grant_id, agent_user_id, operation, at)
+		select p.owner, p.unit, gen_random_uuid(), 'listSupportedTickets', now() - random() * interval '300 days' from places p, generate_series(1, 5)`)
 	fill(`insert into app.audit_log (owner_user_id, actor_kind, action, table_name, row_id, at)
 		select l.id, 'landlord', 'update', 'units', gen_random_uuid(), now() - n * interval '1 hour' from landlords l, generate_series(1, $1::integer) n`, bookAudit)
 	require.NoError(t, tx.Commit(t.Context()))
+	b.agent = b.newOperator(t)
 	b.Exec(t, `analyze`)
 	return b
 }

@@ -133,7 +133,7 @@ func TestEveryOperationIsTested(t *testing.T) {
 		counted[test.operation] = true
 	}
 	for route, id := range s.operations(t) {
-		require.True(t, tabled[strings.Replace(route, "{resultId}", "{id}", 1)], "%s is missing in routes", route)
+		require.True(t, tabled[strings.NewReplacer("{resultId}", "{id}", "{grantId}", "{id}").Replace(route)], "%s is missing in routes", route)
 		require.True(t, counted[id], "%s is missing in roundTripTests", id)
 	}
 }

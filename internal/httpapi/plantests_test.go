@@ -1,5 +1,10 @@
 package httpapi_test
 
+import (
+	"slices"
+	"strings"
+)
+
 // all is the plan of a statement that reads all of a landlord's rows of a kind: any
 // index that begins with the owner serves.
 const all = "*"
@@ -11,10 +16,7 @@ const all = "*"
 // A landlord has twenty of most kinds, and Postgres sorts so few rows rather than read
 // them in an index's order, but for a page of five. It has no statistics, expects next
 // to nothing of a filter, and sorts that too.
-var planTests = []struct {
-	request string
-	plans   plans
-}{
+var planTests = []planTest{
 	{"GET /properties?limit=1", plans{"PropertiesPage": "incremental sort < properties_name_key"}}, // by id among equals, of which there are none
 	{"GET /properties?limit=1&sort=name", plans{"PropertiesPage": "incremental sort < properties_name_key"}},
 	{"GET /properties?limit=1&sort=-name", plans{"PropertiesPage": "incremental sort < properties_name_key"}},
@@ -158,6 +160,17 @@ var planTests = []struct {
 		"DashboardActivity": "audit_log_at_idx",
 	}},
 	{"GET /search?q=flat", plans{"SearchUnits": all, "SearchTenants": all, "SearchTickets": all, "SearchContractors": all}},
+	{"GET /support-grants?limit=5", plans{"SupportGrantsPage": "support_grants_created_idx"}},
+	{"GET /support-grants?sort=-createdAt&state=LIVE", plans{"SupportGrantsPage": "sort < support_grants_created_idx"}},
+	{"GET /support-grants?cursor={cursor}", plans{"SupportGrantsPage": "support_grants_pkey"}},
+	{"GET /support-grants/{grant}", plans{"SupportGrant": "support_grants_pkey"}},
+	{"POST /support-grants/{grant}/revoke", plans{"SupportGrant": "support_grants_pkey", "SupportGrantRevoke": "support_grants_pkey"}},
+	{"GET /support-accesses", plans{"SupportAccessesPage": "support_accesses_at_idx"}},
+	{"GET /support-accesses?sort=-at&grantId={grant}", plans{"SupportAccessesPage": "sort < support_accesses_grant_idx"}},
+	{"GET /support-accesses?cursor={cursor}", plans{"SupportAccessesPage": "support_accesses_pkey"}},
+	{"GET /support/grants", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
+	{"GET /support/grants?sort=expiresAt", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
+	{"GET /support/grants?cursor={cursor}", plans{"LiveSupportGrantsPage": all}},
 	{"GET /me", plans{"UserSelf": "users_pkey"}},
 	{"PATCH /me", plans{"UserForUpdate": "users_pkey", "UserUpdate": "users_pkey"}},
 
@@ -183,7 +196,34 @@ var planTests = []struct {
 	{"GET /portal/attachments/{attachment}/content", plans{"Attachment": "attachments_pkey"}},
 }
 
+type planTest struct {
+	request string
+	plans   plans
+}
+
 type plans = map[string]string
+
+// allPlanTests are planTests, and those of them once more that support can ask too.
+func allPlanTests() []planTest {
+	every := slices.Clone(planTests)
+	for _, test := range planTests {
+		path := strings.TrimPrefix(test.request, "GET /")
+		kind, _, one := strings.Cut(strings.SplitN(path, "?", 2)[0], "/")
+		if path == test.request || one && (kind != "tickets" || strings.HasSuffix(path, "/contractor-search") || strings.Contains(path, "/attachments")) {
+			continue
+		}
+		if slices.Contains([]string{"properties", "units", "tenants", "tenancies", "tenant-invites", "tickets", "contractors"}, kind) {
+			plans := plans{}
+			for name, plan := range test.plans { // names are looked up in another order
+				if plans[name] = strings.TrimSuffix(plan, " < "+ticketNames); name == "Ticket" {
+					plans[name] = all
+				}
+			}
+			every = append(every, planTest{"GET /support/grants/{consent}/" + path, plans})
+		}
+	}
+	return every
+}
 
 // ticketNames are what a ticket is shown with.
 const ticketNames = "units_pkey < tenants_pkey < contractors_pkey < ticket_comments_pkey < ticket_comments_ticket_idx"

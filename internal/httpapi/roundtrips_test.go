@@ -109,6 +109,23 @@ var roundTripTests = []struct {
 	{"revokeTenantInvite", "POST {invite}/revoke", nil, nil, 3},
 	{"getInvite", "GET /invites/x", nil, nil, 2},
 	{"claimInvite", "POST /invites/x/claim", nil, nil, 2},
+	{"listSupportGrants", "GET /support-grants?state=LIVE", nil, nil, 2},
+	{"createSupportGrant", "POST /support-grants", object{"areas": "{areas}", "reason": "A look", "hours": "{1}"}, nil, 2},
+	{"getSupportGrant", "GET {consent}", nil, nil, 2},
+	{"revokeSupportGrant", "POST {consent}/revoke", nil, nil, 3},
+	{"listSupportAccesses", "GET /support-accesses", nil, nil, 2},
+	{"listLiveSupportGrants", "GET /support/grants", nil, nil, 2},
+	// with a grant in TestSupportRoundTrips; without, a statement that failed
+	{"listSupportedProperties", "GET /support/grants/" + noSuchRow + "/properties", nil, nil, 4},
+	{"listSupportedUnits", "GET /support/grants/" + noSuchRow + "/units", nil, nil, 4},
+	{"listSupportedTenants", "GET /support/grants/" + noSuchRow + "/tenants", nil, nil, 4},
+	{"listSupportedTenancies", "GET /support/grants/" + noSuchRow + "/tenancies", nil, nil, 4},
+	{"listSupportedTenantInvites", "GET /support/grants/" + noSuchRow + "/tenant-invites", nil, nil, 4},
+	{"listSupportedTickets", "GET /support/grants/" + noSuchRow + "/tickets", nil, nil, 4},
+	{"getSupportedTicket", "GET /support/grants/" + noSuchRow + "/tickets/" + noSuchRow, nil, nil, 4},
+	{"listSupportedComments", "GET /support/grants/" + noSuchRow + "/tickets/" + noSuchRow + "/comments", nil, nil, 4},
+	{"getSupportedTicketTimeline", "GET /support/grants/" + noSuchRow + "/tickets/" + noSuchRow + "/timeline", nil, nil, 4},
+	{"listSupportedContractors", "GET /support/grants/" + noSuchRow + "/contractors", nil, nil, 4},
 	// those of tenants also in TestPortalRoundTrips
 	{"listPortalHomes", "GET /portal/homes", nil, nil, 2},
 	{"listPortalTickets", "GET /portal/tickets", nil, nil, 2},
@@ -216,6 +233,8 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	method, path, _ := strings.Cut(request, " ")
 	fresh := func(text string) string { return strings.ReplaceAll(text, "{new}", uuid.NewString()) }
 	switch path {
+	case "{consent}", "{consent}/revoke":
+		path = "/support-grants/" + c.letLook(c.t, "tickets") + strings.TrimPrefix(path, "{consent}")
 	case "{unit}":
 		path = c.created("/units", object{"name": uuid.NewString()})
 	case "{property}":
@@ -251,6 +270,12 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	if given, ok := body.(object); ok {
 		for name, value := range given {
 			filled[name] = fresh(value.(string))
+			switch value {
+			case "{areas}":
+				filled[name] = []string{"tickets"}
+			case "{1}":
+				filled[name] = 1
+			}
 			if value == "{unitId}" {
 				filled[name] = c.post("/units", object{"name": uuid.NewString()}).ok(http.StatusCreated).body["id"]
 			}

@@ -28,8 +28,8 @@ func TestReadStatements(t *testing.T) {
 	var heard listener
 	s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: heard.listen}))
 	type side struct {
-		landlord, tenant client
-		fill             *strings.Replacer
+		landlord, tenant, agent client
+		fill                    *strings.Replacer
 	}
 	var sides []side
 	for _, name := range []string{"ann", "bob"} {
@@ -40,12 +40,12 @@ func TestReadStatements(t *testing.T) {
 		}
 		c.get("/me").ok(http.StatusOK)
 		kim.get("/me").ok(http.StatusOK)
-		sides = append(sides, side{c, kim, paths(t, c, kim, l.InviteToken)})
+		sides = append(sides, side{c, kim, s.newOperator(t), paths(t, c, kim, l.InviteToken)})
 	}
 	require.Len(t, sides[1].landlord.get("/tickets?limit=100").list("tickets"), 61)
 	require.Len(t, sides[1].tenant.get("/portal/homes?limit=100").list("homes"), 61)
 
-	for _, test := range planTests {
+	for _, test := range allPlanTests() {
 		method, path, _ := strings.Cut(test.request, " ")
 		if method != http.MethodGet {
 			continue
@@ -54,8 +54,11 @@ func TestReadStatements(t *testing.T) {
 			var sent [2][]string
 			for i, side := range sides {
 				c := side.landlord.as(t)
-				if strings.HasPrefix(path, "/portal/") {
+				switch {
+				case strings.HasPrefix(path, "/portal/"):
 					c = side.tenant.as(t)
+				case strings.HasPrefix(path, "/support/"):
+					c = side.agent.as(t)
 				}
 				for _, st := range heard.of(func() { c.get(side.fill.Replace(path)).ok(http.StatusOK) }) {
 					sent[i] = append(sent[i], st.name+st.sql)

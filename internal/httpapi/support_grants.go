@@ -80,8 +80,8 @@ func (a *API) createSupportGrant(ctx context.Context, in *createInput[SupportGra
 
 type listSupportGrantsInput struct {
 	Paging
-	Sort string `query:"sort" enum:"-createdAt" default:"-createdAt" doc:"Order: newest first."`
-	Live string `query:"live" enum:"true,false" doc:"Only what is open to support now, or only what is not."`
+	Sort  string `query:"sort" enum:"-createdAt" default:"-createdAt" doc:"Order: newest first."`
+	State string `query:"state" enum:"LIVE,EXPIRED,REVOKED" doc:"Only grants in this state: LIVE are open to support now."`
 }
 
 type listSupportGrantsOutput struct {
@@ -96,16 +96,11 @@ func (a *API) listSupportGrants(ctx context.Context, in *listSupportGrantsInput)
 	if err != nil {
 		return nil, err
 	}
-	var live *bool
-	if in.Live != "" {
-		is := in.Live == "true"
-		live = &is
-	}
 	var rows []query.SupportGrant
 	var total int64
 	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().SupportGrantsPageWithCount(ctx, tx, query.SupportGrantsPageParams{
-			Live: live, Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
+			State: given(in.State), Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
 		return err
 	})

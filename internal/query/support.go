@@ -9,8 +9,8 @@ import (
 // SupportGrantsPageWithCount is UnitsPageWithCount for a landlord's support grants.
 func (q *Queries) SupportGrantsPageWithCount(ctx context.Context, db Batcher, arg SupportGrantsPageParams) (grants []SupportGrant, total int64, err error) {
 	b := &pgx.Batch{}
-	b.Queue(supportGrantsCount, arg.Live).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
-	b.Queue(supportGrantsPage, arg.Live, arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(supportGrantsCount, arg.State).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
+	b.Queue(supportGrantsPage, arg.State, arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
 		grants, err = pgx.CollectRows(rows, pgx.RowToStructByPos[SupportGrant])
 		return err
 	})

@@ -257,11 +257,12 @@ func (q *Queries) SupportGrantRevoke(ctx context.Context, db DBTX, id uuid.UUID)
 
 const supportGrantsCount = `-- name: SupportGrantsCount :one
 select count(*) from app.support_grants g
- where ($1::boolean is null or (g.revoked_at is null and g.expires_at > now()) = $1)
+ where ($1::text is null
+        or $1 = case when g.revoked_at is not null then 'REVOKED' when g.expires_at <= now() then 'EXPIRED' else 'LIVE' end)
 `
 
-func (q *Queries) SupportGrantsCount(ctx context.Context, db DBTX, live *bool) (int64, error) {
-	row := db.QueryRow(ctx, supportGrantsCount, live)
+func (q *Queries) SupportGrantsCount(ctx context.Context, db DBTX, state *string) (int64, error) {
+	row := db.QueryRow(ctx, supportGrantsCount, state)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -269,7 +270,8 @@ func (q *Queries) SupportGrantsCount(ctx context.Context, db DBTX, live *bool) (
 
 const supportGrantsPage = `-- name: SupportGrantsPage :many
 select owner_user_id, id, areas, reason, landlord_name, expires_at, revoked_at, version, created_by, created_at, updated_at from app.support_grants g
- where ($1::boolean is null or (g.revoked_at is null and g.expires_at > now()) = $1)
+ where ($1::text is null
+        or $1 = case when g.revoked_at is not null then 'REVOKED' when g.expires_at <= now() then 'EXPIRED' else 'LIVE' end)
    and ($2::uuid is null or g.id > $2)
  order by case when $3::text = '-createdAt' then g.created_at end desc,
           case when $3 = '-createdAt' then g.id end desc,
@@ -278,7 +280,7 @@ select owner_user_id, id, areas, reason, landlord_name, expires_at, revoked_at, 
 `
 
 type SupportGrantsPageParams struct {
-	Live      *bool
+	State     *string
 	AfterID   *uuid.UUID
 	Sort      string
 	RowOffset int64
@@ -289,7 +291,7 @@ type SupportGrantsPageParams struct {
 // walked by id.
 func (q *Queries) SupportGrantsPage(ctx context.Context, db DBTX, arg SupportGrantsPageParams) ([]SupportGrant, error) {
 	rows, err := db.Query(ctx, supportGrantsPage,
-		arg.Live,
+		arg.State,
 		arg.AfterID,
 		arg.Sort,
 		arg.RowOffset,

@@ -24,8 +24,9 @@ create table app.support_grants (
 );
 
 create index support_grants_created_idx on app.support_grants (owner_user_id, created_at, id);
--- Who runs Rowhouse finds what was granted by itself: they do not know the landlord.
-create index support_grants_live_idx on app.support_grants (id, expires_at) where revoked_at is null;
+-- Who runs Rowhouse finds what is granted now, which is little: they do not know the
+-- landlord.
+create index support_grants_live_idx on app.support_grants (expires_at, id) where revoked_at is null;
 
 create table app.support_accesses (
     owner_user_id  uuid not null references app.users (id), -- comes from the grant

@@ -14,7 +14,8 @@ returning *;
 -- walked by id.
 -- name: SupportGrantsPage :many
 select * from app.support_grants g
- where (sqlc.narg('live')::boolean is null or (g.revoked_at is null and g.expires_at > now()) = sqlc.narg('live'))
+ where (sqlc.narg('state')::text is null
+        or sqlc.narg('state') = case when g.revoked_at is not null then 'REVOKED' when g.expires_at <= now() then 'EXPIRED' else 'LIVE' end)
    and (sqlc.narg('after_id')::uuid is null or g.id > sqlc.narg('after_id'))
  order by case when @sort::text = '-createdAt' then g.created_at end desc,
           case when @sort = '-createdAt' then g.id end desc,
@@ -23,7 +24,8 @@ select * from app.support_grants g
 
 -- name: SupportGrantsCount :one
 select count(*) from app.support_grants g
- where (sqlc.narg('live')::boolean is null or (g.revoked_at is null and g.expires_at > now()) = sqlc.narg('live'));
+ where (sqlc.narg('state')::text is null
+        or sqlc.narg('state') = case when g.revoked_at is not null then 'REVOKED' when g.expires_at <= now() then 'EXPIRED' else 'LIVE' end);
 
 -- name: SupportGrant :one
 select * from app.support_grants where id = @id;
