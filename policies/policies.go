@@ -5,14 +5,16 @@ package policies
 import (
 	"embed"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strings"
 )
 
-//go:embed *.sql
+//go:embed *.sql lint/*.sql README.md
 var files embed.FS
 
 // special are the files that are not one table's.
-var special = []string{"cluster.sql", "functions.sql", "guard.sql", "reset.sql", "schemas.sql"}
+var special = []string{"cluster.sql", "functions.sql", "guard.sql", "reset.sql", "schemas.sql", "state.sql"}
 
 // Cluster is the query for what the cluster and the database lack; see the file.
 func Cluster() string { return read("cluster.sql") }
@@ -22,6 +24,36 @@ func Guard() string { return read("guard.sql") }
 
 // Functions creates or replaces the functions that migrations and policies need.
 func Functions() string { return read("functions.sql") }
+
+// Lint are the queries of the checks, by the name of the file. Each row is a
+// finding: id, severity, object, why, remedy.
+func Lint() []File {
+	names, err := fs.Glob(files, "lint/*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	var queries []File
+	for _, name := range names {
+		if name != "lint/exceptions.sql" {
+			queries = append(queries, File{name, read(name)})
+		}
+	}
+	return queries
+}
+
+// LintExceptions is the query for the findings that are meant to be: id, object,
+// reason.
+func LintExceptions() string { return read("lint/exceptions.sql") }
+
+// Definers are the signatures of the functions that README.md lets run as their
+// owner.
+func Definers() []string {
+	_, list, _ := strings.Cut(read("README.md"), "\n## Definer functions\n")
+	list, _, _ = strings.Cut(list, "\n## ")
+	return signature.FindAllString(list, -1)
+}
+
+var signature = regexp.MustCompile(`\bapp(_private)?\.\w+\([^()]*\)`)
 
 // File is one file to apply.
 type File struct {

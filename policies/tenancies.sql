@@ -44,7 +44,8 @@ create policy tenant_select_tenancies on app.tenancies for select to rowhouse_te
            and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy clerk_select_tenancies on app.tenancies for select to rowhouse_clerk
-    using (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
+    using (owner_user_id = any ((select app.my_landlord_ids())::uuid[])
+           and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 set local role rowhouse_remover;
 grant execute on function app.delete_tenancy(uuid) to rowhouse_landlord;

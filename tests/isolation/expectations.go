@@ -132,7 +132,7 @@ var tables = map[string]table{
 				reads: "owner_user_id id property_id name kind address1 address2 city state postal_code country",
 				rows:  each(landlords+" and "+theirUnits, "select"),
 			},
-			"rowhouse_clerk": {reads: "owner_user_id id property_id", rows: each(own+" or "+theirUnits, "select")},
+			"rowhouse_clerk": {reads: "owner_user_id id property_id", rows: each(own+" or "+landlords+" and "+theirUnits, "select")},
 		},
 	},
 	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
@@ -177,7 +177,7 @@ var tables = map[string]table{
 				reads: "id owner_user_id unit_id tenant_id start_date end_date is_primary notice_given_on cancelled_at",
 				rows:  each(ofTheirs, "select"),
 			},
-			"rowhouse_clerk": {reads: "unit_id tenant_id cancelled_at owner_user_id", rows: each(theirs, "select")},
+			"rowhouse_clerk": {reads: "unit_id tenant_id cancelled_at owner_user_id", rows: each(ofTheirs, "select")},
 		},
 	},
 	"app.tenant_invites": {
