@@ -36,7 +36,7 @@ test-majors: tests/postgres/node_modules
 		fi; \
 		echo "PostgreSQL $$major"; \
 		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 \
-			./internal/db ./internal/migrate ./internal/guard ./tests/isolation || exit 1; \
+			./internal/db ./internal/migrate ./internal/policy ./internal/guard ./tests/isolation || exit 1; \
 	done
 
 tests/%/node_modules: tests/%/package-lock.json
@@ -53,6 +53,7 @@ fmt: ## format the code
 generate: ## regenerate what is made from other files
 	cd sql && $(SQLC) generate
 	$(GO) test ./tests/api -update
+	$(GO) test ./internal/policy -run TestStateIsOfThisBuild -update
 
 bench: ## measure; the output is benchstat's format
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 3 ./tests/bench ./internal/auth

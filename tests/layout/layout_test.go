@@ -19,7 +19,7 @@ const module = "rowhouse"
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
 	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/imagemeta", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/legacy":           {"internal/migrate"},
@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
+	"internal/policy":           {"internal/migrate", "policies"},
 	"internal/migrate":          {"internal/query", "internal/seal", "policies", "sql/migrations"},
 	"internal/db":               {"internal/auth", "internal/errs", "internal/requestid", "internal/seal", "sql/session"},
 	"internal/storage":          {"internal/auth"},
