@@ -28,9 +28,11 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
 		Apply policyApplyCmd `cmd:"" help:"Make policies, grants and functions those of this build, and take away all others."`
+		Lint  policyLintCmd  `cmd:"" help:"Check policies, grants, functions and keys against the rules; with the SQL that mends what is found."`
 	} `cmd:"" help:"Look after the policies."`
 	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy migrateLegacyCmd `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Isolation     isolationCmd     `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
@@ -43,8 +45,17 @@ func main() {
 	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "rowhouse:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop has run
+		os.Exit(exitCode(err)) //nolint:gocritic // stop has run
 	}
+}
+
+// exitCode is the exit status that err asks for, or 1.
+func exitCode(err error) int {
+	var coded kong.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 func run(ctx context.Context) error {
