@@ -346,8 +346,9 @@ func either(conditions ...string) string { return "(" + strings.Join(conditions,
 // byOtherThanOwner are the indexes that are not led by the owner, and why. None is
 // unique: nobody can ask one whether a value exists.
 var byOtherThanOwner = map[string]string{
-	"app.tenants_login_idx":        "a person's entries with all their landlords are found by the person",
-	"app.tenant_invites_token_idx": "the holder of a token does not know the landlord",
+	"app.tenants_login_idx":             "a person's entries with all their landlords are found by the person",
+	"app.tenant_invites_token_idx":      "the holder of a token does not know the landlord",
+	"app.tenant_invites_claimed_by_idx": "whether a deleted user has claimed an invite is asked past every landlord",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
