@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -109,7 +110,7 @@ func differ(x, y any, at string) (found []string) {
 	my, okY := y.(map[string]any)
 	if !okX || !okY {
 		if !reflect.DeepEqual(x, y) {
-			found = append(found, at+"/")
+			found = append(found, cmp.Or(at, "the whole body"))
 		}
 		return found
 	}
