@@ -220,7 +220,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
 
     union all
     select step, 'grant', format('%s on %s %s, for %s', privilege, class, g.name, grantee),
-           case when grantable then 'held, and may be passed on' else 'held' end || by_others, null, false,
+           case when grantable then 'held, and may be passed on' else 'held' end || by_others, 'held, and may be passed on', false,
            array[as_owner, format('grant %s on %s %s to %s%s', lower(privilege), class, g.name, grantee,
                                   case when grantable then ' with grant option' end)],
            array[as_owner, format('revoke %s on %s %s from %s cascade', lower(privilege), class, g.name, grantee)]
@@ -238,7 +238,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       from grants g left join verbs v using (privilege)
     union all
     select 80, 'grant', format('%s on column %s.%s, for %s', privilege, name, col, grantee),
-           case when grantable then 'held, and may be passed on' else 'held' end || by_others, null, false,
+           case when grantable then 'held, and may be passed on' else 'held' end || by_others, 'held, and may be passed on', false,
            array[as_owner, format('grant %s (%s) on %s to %s%s', lower(privilege), col, name, grantee,
                                   case when grantable then ' with grant option' end)],
            array[as_owner, format('revoke %s (%s) on %s from %s cascade', lower(privilege), col, name, grantee)],

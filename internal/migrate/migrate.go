@@ -64,8 +64,8 @@ func Up(ctx context.Context, url string, o Options) error {
 		return err
 	}
 	defer closeQuietly(ctx, conn)
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
-		return fmt.Errorf("wait for another migration: %w", err)
+	if err := TakeTurn(ctx, conn); err != nil {
+		return err
 	}
 	if err := Cluster(ctx, conn, o.Logger); err != nil {
 		return err
@@ -108,10 +108,19 @@ func AsOwner(ctx context.Context, url string, fn func(pgx.Tx) error) error {
 		return err
 	}
 	defer closeQuietly(ctx, conn)
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
-		return fmt.Errorf("wait for a migration: %w", err)
+	if err := TakeTurn(ctx, conn); err != nil {
+		return err
 	}
 	return inOwnersTx(ctx, conn, fn)
+}
+
+// TakeTurn waits until nobody else migrates or changes policies, and keeps others
+// waiting until conn is closed.
+func TakeTurn(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	return nil
 }
 
 func applyPolicies(ctx context.Context, conn *pgx.Conn) error {

@@ -39,9 +39,9 @@ func Desired() ([]Fact, error) {
 	return facts, nil
 }
 
-// Live reads the state of a database. The transaction must have been begun by
-// look or apply: names are told apart by the search path.
-func Live(ctx context.Context, tx pgx.Tx) ([]Fact, error) {
+// read reads the state of a database, in a transaction that is settled: how
+// Postgres names things depends on the search path.
+func read(ctx context.Context, tx pgx.Tx) ([]Fact, error) {
 	rows, err := tx.Query(ctx, policies.State())
 	if err != nil {
 		return nil, fmt.Errorf("policies/state.sql: %w", err)
@@ -66,7 +66,7 @@ func Look(ctx context.Context, url string) (facts []Fact, err error) {
 		if err := settle(ctx, tx); err != nil {
 			return err
 		}
-		facts, err = Live(ctx, tx)
+		facts, err = read(ctx, tx)
 		return err
 	})
 	return facts, err
@@ -79,8 +79,10 @@ var preamble = []string{
 	"set local check_function_bodies = off", // functions refer to one another, and come in no order
 }
 
+// settle prepares a transaction for everything that is done here.
 func settle(ctx context.Context, tx pgx.Tx) error {
-	for _, sql := range preamble {
+	// compiling the query of the state takes a hundred times as long as running it
+	for _, sql := range append([]string{"set local jit = off"}, preamble...) {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("%s: %w", sql, err)
 		}
