@@ -25,6 +25,19 @@ func Guard() string { return read("guard.sql") }
 // Functions creates or replaces the functions that migrations and policies need.
 func Functions() string { return read("functions.sql") }
 
+// Files are the SQL files of this directory.
+func Files() []File {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	var all []File
+	for _, name := range names {
+		all = append(all, File{name, read(name)})
+	}
+	return all
+}
+
 // Lint are the queries of the checks, by the name of the file. Each row is a
 // finding: id, severity, object, why, remedy.
 func Lint() []File {

@@ -38,18 +38,20 @@ select 'RH403', 'error', c.oid::regclass::text,
 
 union all
 select 'RH404', 'error', c.oid::regclass::text,
-       'The policies of a partitioned table hold only for who reads it, not for who reads a partition.',
-       format('alter table %s detach partition %s;', i.inhparent::regclass, c.oid::regclass)
+       'Policies hold for the table that a statement names: who reads the parent is not bound by those of its parts, nor the other way round.',
+       case when c.relispartition then format('alter table %s detach partition %s;', i.inhparent::regclass, c.oid::regclass)
+            else format('alter table %s no inherit %s;', c.oid::regclass, i.inhparent::regclass) end
   from pg_class c join ours o on o.oid = c.relnamespace
   join pg_inherits i on i.inhrelid = c.oid
  where c.relkind in ('r', 'p')
 
 union all
-select 'RH405', 'error', format('publication %I of %I.%I', p.pubname, p.schemaname, p.tablename),
-       'Replication knows no policies: the publication ships all landlords'' rows.',
+select 'RH405', 'error', format('publication %I', p.pubname),
+       format('Replication knows no policies: it ships all landlords'' rows of %s.', string_agg(p.tablename::text, ', ' order by p.tablename)),
        format('drop publication %I;', p.pubname)
   from pg_publication_tables p
  where p.schemaname in ('app', 'app_private')
+ group by p.pubname
 
 union all
 select 'RH406', 'warning', format('extension %I', e.extname),

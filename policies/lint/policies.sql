@@ -49,9 +49,9 @@ compared as (
            exists (select from pg_index i where i.indrelid = p.polrelid and i.indisvalid and i.indkey[0] = a.attnum) as led
       from policies p
      cross join lateral regexp_split_to_table(p.using_text, ' OR ') with ordinality as arm (condition, place)
-      join pg_attribute a on a.attrelid = p.polrelid and a.attnum > 0 and not a.attisdropped
+     cross join lateral regexp_matches(arm.condition, '(?:^|\()(\w+) = (?:ANY \()?\(+ ?SELECT [a-z_.]+\(', 'g') as m
+      join pg_attribute a on a.attrelid = p.polrelid and a.attname = m[1]
      where p.polpermissive
-       and arm.condition ~ ('(^|\()' || quote_ident(a.attname) || ' = (ANY \()?\(+ ?SELECT [a-z_.]+\(')
 )
 select 'RH101' as id, 'error' as severity, p.object,
        'A permissive policy TO PUBLIC opens the table to every role that ever gets a grant.' as why,
@@ -119,14 +119,16 @@ select distinct 'RH108', 'error', r.start::regclass::text,
  where r.start = r.at
 
 union all
-select 'RH109', 'error', p.object,
-       case when f.provolatile = 'v'
-            then format('%s is volatile: it runs for every row, and may answer otherwise each time.', f.oid::regprocedure)
-            else format('%s is immutable: a plan made for one caller keeps its answer for the next.', f.oid::regprocedure) end,
-       format('alter function %s stable;', f.oid::regprocedure)
+select 'RH109', 'error', f.oid::regprocedure::text,
+       case when f.provolatile = 'v' then 'Policies call it and it is volatile: it runs for every row, and may answer otherwise each time.'
+            else 'Policies call it and it is immutable: a plan made for one caller keeps its answer for the next.' end,
+       case when f.pronamespace = 'pg_catalog'::regnamespace
+            then '-- take it out of ' || string_agg(p.object, ', ' order by p.object)
+            else format('alter function %s stable;', f.oid::regprocedure) end
   from calls c join policies p using (oid) join pg_proc f on f.oid = c.function
  where f.provolatile = 'v'
     or (f.provolatile = 'i' and f.pronamespace <> 'pg_catalog'::regnamespace)
+ group by f.oid, f.provolatile, f.pronamespace
 
 union all
 select 'RH110', 'warning', p.object,

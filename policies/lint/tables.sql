@@ -23,7 +23,8 @@ keys as (
     select f.conname, f.conrelid::regclass as child, f.confrelid::regclass as parent, f.confdeltype, f.confupdtype,
            pg_get_constraintdef(f.oid) as definition,
            child.owner_column is not null and parent.owner_column is not null as between_books,
-           coalesce(f.conkey[1] = child.owner_column and f.confkey[1] = parent.owner_column, false) as led,
+           exists (select from unnest(f.conkey, f.confkey) as pair (child, parent)
+                    where pair.child = child.owner_column and pair.parent = parent.owner_column) as bound,
            coalesce(child.owner_column = any (coalesce(nullif(f.confdelsetcols, '{}'), f.conkey)), false) as sets_owner
       from pg_constraint f
       join tables child on child.oid = f.conrelid
@@ -54,8 +55,8 @@ union all
 select 'RH004', 'error', t.name::text,
        'No RESTRICTIVE policy FOR ALL TO PUBLIC stands over the permissive ones, so one permissive policy too many opens the table.',
        case when t.owner_column is null then '-- write the boundary in policies/' || t.relname || '.sql, then: rowhouse policy apply'
-            else format('create policy %I on %s as restrictive to public using (owner_user_id = (select app.current_user_id())) with check (owner_user_id = (select app.current_user_id()));',
-                        'boundary_all_' || t.relname, t.name) end
+            else format('drop policy if exists %I on %s; create policy %1$I on %2$s as restrictive to public using (%3$s) with check (%3$s);',
+                        'boundary_all_' || t.relname, t.name, 'owner_user_id = (select app.current_user_id())') end
   from tables t
  where exists (select from pg_policy p where p.polrelid = t.oid)
    and not exists (select from pg_policy p
@@ -111,11 +112,11 @@ select 'RH009', 'warning', s.oid::regclass::text,
 
 union all
 select 'RH010', 'error', format('constraint %I on %s', k.conname, k.child),
-       'A foreign key looks past row security: unless the owner leads it on both sides, one landlord can refer to another''s row, learn that it exists and lock it.',
+       'A foreign key looks past row security: unless the owner is in it on both sides, one landlord can refer to another''s row, learn that it exists and lock it.',
        format('alter table %s drop constraint %I; -- then: add foreign key (owner_user_id, …) references %s (owner_user_id, …)',
               k.child, k.conname, k.parent)
   from keys k
- where k.between_books and not k.led
+ where k.between_books and not k.bound
 
 union all
 select 'RH011', 'error', format('index %s', i.indexrelid::regclass),
@@ -128,13 +129,13 @@ select 'RH011', 'error', format('index %s', i.indexrelid::regclass),
 
 union all
 select 'RH012', 'error', format('constraint %I on %s', k.conname, k.child),
-       case when k.led then 'What a foreign key sets or cascades it does past row security, and this one changes who owns a row.'
+       case when k.bound then 'What a foreign key sets or cascades it does past row security, and this one changes who owns a row.'
             else 'What a foreign key sets or cascades it does past row security, and this one is not bound to one landlord''s rows.' end,
        format('alter table %s drop constraint %I; alter table %1$s add constraint %2$I %s;', k.child, k.conname,
               regexp_replace(k.definition, ' ON (DELETE|UPDATE) (CASCADE|SET (NULL|DEFAULT)( \([^)]*\))?)', '', 'g'))
   from keys k
  where k.confupdtype in ('c', 'n', 'd')
-    or (k.confdeltype in ('c', 'n', 'd') and not k.led)
+    or (k.confdeltype in ('c', 'n', 'd') and not k.bound)
     or (k.confdeltype in ('n', 'd') and k.sets_owner)
 
 union all
