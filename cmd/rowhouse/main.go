@@ -27,7 +27,9 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
-		Apply policyApplyCmd `cmd:"" help:"Make policies, grants and functions those of this build, and take away all others."`
+		Plan  policyPlanCmd  `cmd:"" help:"Show what apply would change, as sentences and SQL."`
+		Apply policyApplyCmd `cmd:"" help:"Make roles, policies, grants and functions those of this build, and take away all others."`
+		Drift policyDriftCmd `cmd:"" help:"Tell by the exit status whether the database is as this build says."`
 		Lint  policyLintCmd  `cmd:"" help:"Check policies, grants, functions and keys against the rules; with the SQL that mends what is found."`
 	} `cmd:"" help:"Look after the policies."`
 	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
@@ -68,11 +70,11 @@ func run(ctx context.Context) error {
 	)
 	cfg, err := config.Load()
 	if err != nil {
-		return err
+		return notBegun(command.Command(), err)
 	}
 	handler, err := telemetry.NewHandler(os.Stderr, cfg.LogLevel, cfg.LogFormat)
 	if err != nil {
-		return err
+		return notBegun(command.Command(), err)
 	}
 	slog.SetDefault(slog.New(handler))
 	return command.Run(cfg)
@@ -114,12 +116,6 @@ func (serveCmd) Run(ctx context.Context, cfg config.Config) error {
 type migrateCmd struct{}
 
 func (migrateCmd) Run(ctx context.Context, cfg config.Config) error { return app.Migrate(ctx, cfg) }
-
-type policyApplyCmd struct{}
-
-func (policyApplyCmd) Run(ctx context.Context, cfg config.Config) error {
-	return app.ApplyPolicies(ctx, cfg)
-}
 
 type seedCmd struct {
 	Landlords  int   `help:"Landlords to sign up." default:"2"`

@@ -166,7 +166,10 @@ func (p Plan) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(p)
+	return encoder.Encode(struct {
+		Clean bool `json:"clean"`
+		Plan
+	}{p.Clean(), p})
 }
 
 // ReadJSON reads a plan that WriteJSON wrote. It can be compared with another, and
