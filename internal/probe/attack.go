@@ -91,7 +91,7 @@ func (r *run) attackPlace(ctx context.Context, o operation, p place) error {
 			return err
 		}
 	}
-	return r.control(ctx, o, p, base, nobodys)
+	return r.control(ctx, p, base.with(p, random))
 }
 
 // attackWithETag names B's rows with the ETags that only B knows.
@@ -188,8 +188,10 @@ func values(q request) []string {
 const nobodysETag = `"999999999"`
 
 // control looks whether an operation finds a row of A's own where it takes an id:
-// an operation that refuses everything shows nothing by refusing B's.
-func (r *run) control(ctx context.Context, o operation, p place, base request, nobodys answer) error {
+// an operation that refuses everything shows nothing by refusing B's. nobodys names
+// a row that nobody has.
+func (r *run) control(ctx context.Context, p place, nobodys request) error {
+	o := nobodys.operation
 	if why := o.uncontrolled(p); why != "" {
 		r.note(o, why)
 		return nil
@@ -198,28 +200,28 @@ func (r *run) control(ctx context.Context, o operation, p place, base request, n
 		return nil // A's own rows were made with it
 	}
 	if o.takes("If-Match") && p.in == "path" {
-		base = base.under("If-Match", nobodysETag) // it is found, and left as it is
-		var err error
-		if nobodys, err = r.send(ctx, r.a, base.with(p, uuid.NewString())); err != nil {
-			return err
-		}
+		nobodys = nobodys.under("If-Match", nobodysETag) // it is found, and left as it is
 	} else if o.method == http.MethodDelete {
 		r.note(o, "A's own row is deleted with it only at the end")
 		return nil
 	}
+	refused, err := r.send(ctx, r.a, nobodys)
+	if err != nil {
+		return err
+	}
 	candidates := r.a.all()
 	slices.SortStableFunc(candidates, func(x, y string) int { return rank(r.a.kindOf(y), p.kind) - rank(r.a.kindOf(x), p.kind) })
 	for _, id := range candidates {
-		q := base.with(p, id)
-		a, err := r.send(ctx, r.a, q)
+		own := nobodys.with(p, id)
+		a, err := r.send(ctx, r.a, own)
 		if err != nil {
 			return err
 		}
-		if a.status < 500 && len(differences(nobodys, a, values(base.with(p, "")), values(q))) > 0 {
+		if a.status < 500 && len(differences(refused, a, values(nobodys), values(own))) > 0 {
 			return nil
 		}
 	}
-	r.uncovered(o, "with none of A's own ids in %s is the answer another than to an id that nobody has: %s", p, nobodys.problem())
+	r.uncovered(o, "with none of A's own ids in %s is the answer another than to an id that nobody has: %s", p, refused.problem())
 	return nil
 }
 
@@ -255,6 +257,8 @@ func (r *run) attackOwn(ctx context.Context, o operation) error {
 // unharmed looks whether B's rows are what they were: those that an operation is
 // for, or with nil all.
 func (r *run) unharmed(ctx context.Context, by *operation) error {
+	r.comparing = true // with what B's rows were: no need to look for A's texts in them
+	defer func() { r.comparing = false }()
 	for _, row := range r.b.rows {
 		if by != nil && !slices.ContainsFunc(by.places(), func(p place) bool { return alike(p.kind, row.kind) }) {
 			continue
@@ -271,6 +275,7 @@ func (r *run) unharmed(ctx context.Context, by *operation) error {
 		if len(found) == 0 {
 			continue
 		}
+		r.harmed = true
 		get := *itemOf(r.all, row.kind).get
 		if by == nil {
 			by = &get // nothing says which operation it was

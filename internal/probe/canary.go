@@ -67,6 +67,15 @@ func (c *canary) all() []string {
 	return slices.Compact(all)
 }
 
+// made notes a row that was made, whether or not it should have been: it has to be
+// deleted.
+func (c *canary) made(o operation, a answer) {
+	var made struct{ ID string }
+	if json.Unmarshal(a.body, &made) == nil && made.ID != "" && a.header.Get("Idempotency-Replayed") != "true" {
+		c.rows = append(c.rows, &row{kind: o.collection(), id: made.ID})
+	}
+}
+
 func (c *canary) kindOf(id string) string {
 	for kind, ids := range sorted(c.ids) {
 		if slices.Contains(ids, id) {

@@ -221,7 +221,6 @@ func (r *run) make(ctx context.Context, c *canary, o operation) error {
 		return nil
 	}
 	c.add(o.collection(), made.ID)
-	c.rows = append(c.rows, &row{kind: o.collection(), id: made.ID})
 	r.learn(c, o, a)
 	return nil
 }

@@ -27,7 +27,7 @@ type Options struct {
 	SupabaseURL string // of the project, without /auth/v1; likewise
 	AnonKey     string // the project's public API key
 	A, B        Landlord
-	Rate        float64       // requests a second; 0 for no bound
+	Rate        float64       // requests a second, from 1; 0 for no bound
 	Timeout     time.Duration // of one request; 0 means 20 s
 }
 
@@ -41,6 +41,9 @@ func (o Options) Check() error {
 		if value == "" {
 			missing = errors.Join(missing, fmt.Errorf("%s is missing", name))
 		}
+	}
+	if o.Rate != 0 && o.Rate < 1 {
+		missing = errors.Join(missing, errors.New("the rate is less than one request a second: sessions would end before the run")) // there are a few thousand
 	}
 	if o.A.Email != "" && strings.EqualFold(o.A.Email, o.B.Email) {
 		missing = errors.Join(missing, errors.New("landlords A and B are one"))
@@ -60,6 +63,9 @@ type run struct {
 	a, b   *canary
 	report *Report
 	places map[string]int // of operations in the report
+
+	comparing bool // B's rows are being compared
+	harmed    bool // B's rows are no longer what they were
 }
 
 // Run tries every operation and returns what it has found; it returns a report

@@ -153,6 +153,11 @@ func (r *run) send(ctx context.Context, c *canary, q request) (answer, error) {
 	}
 	if c == nil {
 		c = r.a
+	} else if o := q.operation; o.makes() && a.status == http.StatusCreated {
+		c.made(o, a)
+	}
+	if c == r.b && (r.comparing || r.harmed) {
+		return a, nil
 	}
 	sent, err := url.QueryUnescape(target)
 	if err != nil {
