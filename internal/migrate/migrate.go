@@ -87,19 +87,6 @@ func Up(ctx context.Context, url string, o Options) error {
 	return setPasswords(ctx, conn, o.Passwords)
 }
 
-// Policies applies the policies, grants and functions of this build in one
-// transaction, and takes away whatever else there is. It changes no data and may
-// run at any time; while it waits for a table longer than its lock timeout it
-// gives up and has changed nothing.
-func Policies(ctx context.Context, url string) error {
-	conn, err := connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer closeQuietly(ctx, conn)
-	return applyPolicies(ctx, conn)
-}
-
 // AsOwner runs fn as rowhouse_owner in one transaction, while no migration runs.
 // The policies bind that role too, until fn lifts "force" from a table.
 func AsOwner(ctx context.Context, url string, fn func(pgx.Tx) error) error {
@@ -123,6 +110,10 @@ func TakeTurn(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// applyPolicies applies the policies, grants and functions of this build in one
+// transaction, and takes away whatever else there is. It changes no data; while it
+// waits for a table longer than its lock timeout it gives up and has changed
+// nothing.
 func applyPolicies(ctx context.Context, conn *pgx.Conn) error {
 	return inOwnersTx(ctx, conn, func(tx pgx.Tx) error {
 		for _, file := range policies.Ordered() {
