@@ -19,7 +19,7 @@ build: ## build bin/rowhouse
 
 test: test-go test-majors ## run all tests
 
-test-go: tests/supabase-js/node_modules
+test-go: tests/supabase-js/node_modules tests/supabase-cli/node_modules
 	$(GO) vet ./...
 	@$(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep 'the tests run on'
 	$(GO) test $(TESTFLAGS) ./...
