@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"tests/e2e":                 {},
 	"tests/isolation":           {},
 	"tests/layout":              {},
+	"tests/mutate":              {},
 }
 
 // owners lists who alone may import a package of somebody else. The pool is the
