@@ -45,10 +45,10 @@ func missing(t *testing.T, what string) {
 // supabase runs the program on the database and decodes its results.
 func supabase(t *testing.T, d *dbtest.Database, results any, args ...string) {
 	t.Helper()
-	program, err := filepath.Abs("../supabase-cli/node_modules/.bin/supabase")
+	program, err := filepath.Abs("../supabase-cli/node_modules/@supabase/cli-linux-x64/bin/supabase")
 	require.NoError(t, err)
 	if _, err := os.Stat(program); err != nil {
-		missing(t, "the Supabase CLI is not installed: run npm ci --prefix tests/supabase-cli")
+		missing(t, "the Supabase CLI is not installed: run npm ci --prefix tests/supabase-cli, on Linux x64")
 	}
 	remote, err := url.Parse(d.URL("postgres"))
 	require.NoError(t, err)
