@@ -113,8 +113,8 @@ default_grants as (
 ),
 memberships as (
     select m.rolname as member, r.rolname as role,
-           -- PostgreSQL 16 made options of these
-           bool_or(coalesce((to_jsonb(a) ->> 'inherit_option')::boolean, m.rolinherit)) as inherits,
+           -- PostgreSQL 16 made options of these; before, inheriting was the member's attribute alone
+           bool_or(coalesce((to_jsonb(a) ->> 'inherit_option')::boolean, false)) as inherits,
            bool_or(coalesce((to_jsonb(a) ->> 'set_option')::boolean, true)) as becomes,
            bool_or(a.admin_option) as administers,
            array_agg(format('revoke %I from %I%s', r.rolname, m.rolname,
@@ -171,7 +171,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
      where attribute.holds
 
     union all
-    select 30, 'membership', format('%s in %s', member, role),
+    select 30, 'membership', format('%I in %I', member, role),
            concat_ws(', ', case when becomes then 'may become it' end, case when inherits then 'has its rights at once' end,
                            case when administers then 'may let others in' end),
            null, false,
@@ -290,7 +290,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       from relations r
     union all
     -- a foreign key without the owner in it lets rows of two landlords refer to one another
-    select 61, 'constraint', format('%s on %s', c.conname, r.name), pg_get_constraintdef(c.oid), null, true, null, null,
+    select 61, 'constraint', format('%I on %s', c.conname, r.name), pg_get_constraintdef(c.oid), null, true, null, null,
            format('this build has the constraint %s on %s otherwise, or it is missing', c.conname, r.name),
            format('the constraint %s on %s is not known to this build', c.conname, r.name), false, false
       from pg_constraint c join relations r on r.oid = c.conrelid
@@ -325,16 +325,16 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
      where o.schema = 'app' and coalesce(a.attstattarget, -1) <> 0
        and (c.relkind in ('r', 'p', 'm') or (c.relkind = 'i' and i.indkey[a.attnum - 1] = 0))
     union all
-    select 67, 'statistics', e.oid::regclass::text, pg_get_statisticsobjdef(e.oid), null, false,
+    select 67, 'statistics', format('%I.%I', n.nspname, e.stxname), pg_get_statisticsobjdef(e.oid), null, false,
            array[r.as_owner, pg_get_statisticsobjdef(e.oid)], array[r.as_owner, format('drop statistics %I.%I', n.nspname, e.stxname)],
            format('EXPLAIN would tell everybody how values of %s hang together', r.name),
            format('no statistics would be gathered about how values of %s hang together', r.name), true, false
-      from (select oid, * from pg_statistic_ext) e (id)
+      from pg_statistic_ext e
       join relations r on r.oid = e.stxrelid
       join pg_namespace n on n.oid = e.stxnamespace
 
     union all
-    select 70, 'trigger', format('%s on %s', t.tgname, r.name), pg_get_triggerdef(t.oid), null, true,
+    select 70, 'trigger', format('%I on %s', t.tgname, r.name), pg_get_triggerdef(t.oid), null, true,
            -- whoever creates a trigger has to have the right to call its function
            case when coalesce(has_function_privilege(r.owner, f.oid, 'execute'), true) then array[r.as_owner, replaced.definition]
                 else array[f.as_owner, format('grant execute on function %s to %I', f.name, pg_get_userbyid(r.owner)),
@@ -350,7 +350,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       left join routines f on f.oid = t.tgfoid
      where not t.tgisinternal
     union all
-    select 75, 'trigger firing', format('%s on %s', t.tgname, r.name),
+    select 75, 'trigger firing', format('%I on %s', t.tgname, r.name),
            case t.tgenabled when 'D' then 'disabled' when 'R' then 'only in replication' else 'also in replication' end, null, false,
            array[r.as_owner, format('alter table %s %s trigger %I', r.name,
                                     case t.tgenabled when 'D' then 'disable' when 'R' then 'enable replica' else 'enable always' end, t.tgname)],
@@ -360,7 +360,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       from pg_trigger t join relations r on r.oid = t.tgrelid
      where t.tgenabled <> 'O'
     union all
-    select 70, 'rule', format('%s on %s', w.rulename, r.name), pg_get_ruledef(w.oid), null, false,
+    select 70, 'rule', format('%I on %s', w.rulename, r.name), pg_get_ruledef(w.oid), null, false,
            array[r.as_owner, pg_get_ruledef(w.oid)], array[r.as_owner, format('drop rule %I on %s', w.rulename, r.name)],
            format('the rule %s on %s would rewrite what is asked of it', w.rulename, r.name),
            format('the rule %s on %s would rewrite nothing', w.rulename, r.name), true, true
@@ -368,7 +368,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
      where w.rulename <> '_RETURN'
 
     union all
-    select 90, 'policy', format('%s on %s', polname, relation),
+    select 90, 'policy', format('%I on %s', polname, relation),
            head || coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || admitted || ')', ''),
            head || case when qual is not null then ' using (true)' else '' end
                 || case when admitted is not null then ' with check (true)' else '' end,

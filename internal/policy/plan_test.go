@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/dbtest"
+	"rowhouse/internal/migrate"
 	"rowhouse/internal/policy"
 )
 
@@ -22,6 +26,7 @@ type harm struct {
 	says    string   // one of the sentences
 	widens  bool     // mending it may give somebody more
 	dba     bool     // mending it wants more rights than rowhouse_migrator has
+	since   int      // the first server_version_num that knows the SQL
 }
 
 var harms = []harm{
@@ -183,6 +188,58 @@ var harms = []harm{
 		changes: []string{"setting: search_path of rowhouse_api"},
 		says:    "sessions of rowhouse_api would begin with search_path = pg_catalog, pg_temp", dba: true,
 	},
+	{
+		sql:     "alter role rowhouse_api inherit",
+		changes: []string{"role attribute: rowhouse_api inherit"},
+		says:    "rowhouse_api could no longer use the rights of the roles", dba: true,
+	},
+	{
+		sql:     "grant rowhouse_landlord to rowhouse_api with inherit true",
+		changes: []string{"membership: rowhouse_api in rowhouse_landlord"},
+		says:    "rowhouse_api could no longer become rowhouse_landlord, use the rights of rowhouse_landlord",
+		widens:  true, dba: true, since: 160000,
+	},
+	{
+		sql:     "grant maintain on app.tickets to rowhouse_tenant",
+		changes: []string{"grant: MAINTAIN on table app.tickets, for rowhouse_tenant"},
+		says:    "rowhouse_tenant could no longer maintain and lock table app.tickets", since: 170000,
+	},
+	{
+		sql: "drop function app.delete_ticket(uuid)",
+		changes: []string{
+			"function: app.delete_ticket(ticket_id uuid) returns boolean",
+			"grant: EXECUTE on routine app.delete_ticket(uuid), for rowhouse_landlord",
+		},
+		says: "rowhouse_landlord could call routine app.delete_ticket(uuid)", widens: true,
+	},
+	{
+		sql:     "create trigger \"stray one\" after insert on app.contractors execute function app.record_change()",
+		changes: []string{`trigger: "stray one" on app.contractors`},
+		says:    "the trigger stray one on app.contractors would be no more", widens: true,
+	},
+	{
+		sql:     "create or replace trigger record_change after insert on app.contractors for each row execute function app.record_change()",
+		changes: []string{"trigger: record_change on app.contractors"},
+		says:    "the trigger record_change on app.contractors would be this build's", widens: true,
+	},
+	{
+		sql:     "create statistics app.together on name, city from app.properties",
+		changes: []string{"statistics: app.together"},
+		says:    "no statistics would be gathered about how values of app.properties hang together",
+	},
+	{
+		sql:     "alter function app.my_roles() owner to rowhouse_owner",
+		changes: []string{"owner: routine app.my_roles()"},
+		says:    "routine app.my_roles() would belong to rowhouse_clerk", widens: true, dba: true,
+	},
+}
+
+// harmsOf are those that the server knows.
+func harmsOf(t *testing.T, d *dbtest.Database) []harm {
+	t.Helper()
+	var version int
+	require.NoError(t, d.Admin.QueryRow(t.Context(), "select current_setting('server_version_num')::int").Scan(&version))
+	return slices.DeleteFunc(slices.Clone(harms), func(h harm) bool { return h.since > version })
 }
 
 // named is the changes of a plan as harms name them.
@@ -205,7 +262,8 @@ func plan(t *testing.T, d *dbtest.Database, login string) policy.Plan {
 // them right.
 func TestPlanSaysWhatWasChanged(t *testing.T) {
 	t.Parallel()
-	d := dbtest.Clone(t, dbtest.StartServer(t))
+	d := dbtest.Clone(t, dbtest.StartServer(t)) // roles are shared by all databases of a server
+	harms := harmsOf(t, d)
 	var all []string
 	for _, h := range harms {
 		d.Exec(t, h.sql)
@@ -240,7 +298,7 @@ func TestPlanSaysWhatWasChanged(t *testing.T) {
 func TestScript(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Clone(t, dbtest.StartServer(t))
-	for _, h := range harms {
+	for _, h := range harmsOf(t, d) {
 		d.Exec(t, h.sql)
 	}
 	d.Exec(t, `create policy "a
@@ -344,4 +402,34 @@ func withName(url string) string {
 		return url + "&application_name=plan"
 	}
 	return fmt.Sprint(url, "?application_name=plan")
+}
+
+// TestCleanWhereAHostMigrated: on a hosted Postgres, whoever migrates is no
+// superuser but may make roles, and Supabase's roles get what others make.
+func TestCleanWhereAHostMigrated(t *testing.T) {
+	t.Parallel()
+	server := dbtest.StartServer(t)
+	dba, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	require.NoError(t, err)
+	defer dba.Close(context.WithoutCancel(t.Context()))
+	for _, sql := range []string{
+		"create role anon", "create role authenticated", "create role service_role bypassrls",
+		"create role hosted login createrole createdb bypassrls password 'hosted'",
+		"alter default privileges for role hosted grant all on tables to anon, authenticated, service_role",
+		"create database rowhouse owner hosted",
+	} {
+		_, err := dba.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	hosted, err := url.Parse(server.URL("rowhouse"))
+	require.NoError(t, err)
+	hosted.User = url.UserPassword("hosted", "hosted")
+	require.NoError(t, migrate.Up(t.Context(), hosted.String(), migrate.Options{
+		Keys: dbtest.Keyring(t, dbtest.KeysText), Logger: slog.New(slog.DiscardHandler),
+	}))
+	for _, address := range []string{hosted.String(), server.URL("rowhouse")} {
+		p, err := policy.Make(t.Context(), address)
+		require.NoError(t, err)
+		require.True(t, p.Clean(), "%s: %s", address, text(t, p))
+	}
 }
