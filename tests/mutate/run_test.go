@@ -95,19 +95,34 @@ func newRun(t *testing.T) *run {
 }
 
 // requireIntact wants the suite to pass as long as nothing is mutated: before the
-// first mutant, and after the last on the same servers.
+// first mutant, and after the last on the same servers. The attacks are shared out.
 func (r *run) requireIntact(t *testing.T) {
 	t.Helper()
 	none := mutant{family: "no mutation", mutation: "select"}
-	for _, w := range r.workers {
-		v, err := w.test(t, none, "", comparisonTests)
-		require.NoError(t, err)
-		require.Empty(t, v.killer, "without a mutation: %s", v.said)
-		require.Equal(t, w.intact, fingerprint(t, w.conn))
+	var wait sync.WaitGroup
+	for i, w := range r.workers {
+		names := slices.Clone(comparisonTests)
+		for j, name := range r.attacks {
+			if *options.phase != "catalog" && j%len(r.workers) == i {
+				names = append(names, name)
+			}
+		}
+		wait.Go(func() {
+			v, err := w.test(t, none, narrowed(none), names)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case v.killer != "":
+				t.Errorf("%s fails without a mutation: %s", v.killer, v.said)
+			case fingerprint(t, w.conn) != w.intact:
+				t.Error("roles have changed without a mutation")
+			}
+		})
 	}
-	v, err := r.workers[0].test(t, none, narrowed(none), r.attacks)
-	require.NoError(t, err)
-	require.Empty(t, v.killer, "without a mutation: %s", v.said)
+	wait.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
 }
 
 // chosen are the mutants of this run, in its order: that of the catalog, or for a

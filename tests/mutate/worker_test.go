@@ -81,10 +81,10 @@ func (w *worker) test(t *testing.T, m mutant, tables string, names []string) (ve
 		last = append(last, lines.Text())
 		if fail := failed.FindStringSubmatch(lines.Text()); fail != nil {
 			v.killer, v.said = subtest.ReplaceAllString(fail[1], ""), reason(last)
+			cancel() // what is noticed once need not be noticed again
 			break
 		}
 	}
-	cancel() // what is noticed once need not be noticed again
 	pid := suite.Process.Pid
 	err = suite.Wait()
 	w.clear(t, pid)
