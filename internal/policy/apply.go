@@ -68,7 +68,7 @@ func Apply(ctx context.Context, url string, o ApplyOptions) (plan Plan, err erro
 			return err
 		}
 		if left := Compare(desired, live); len(left.Changes) > 0 {
-			return fmt.Errorf("the plan would not suffice, so nothing was changed; left would be: %s", left.Changes[0].Sentences)
+			return fmt.Errorf("the plan would not suffice, so nothing was changed; left would be: %s", left.Changes[0].Sentences[0])
 		}
 		return nil
 	})

@@ -173,3 +173,20 @@ func TestLookFails(t *testing.T) {
 	_, err = policy.Make(t.Context(), d.URL("rowhouse_migrator"))
 	require.ErrorContains(t, err, "lock timeout")
 }
+
+// TestApplyLooksAgain: what the statements leave undone undoes them all. Here
+// somebody's event trigger gives back what is revoked.
+func TestApplyLooksAgain(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	d.Exec(t, `grant select on app.users to anon; create policy stray on app.units to public using (true);
+		create function public.give_back() returns event_trigger language plpgsql security definer as
+			$$ begin grant select on app.users to anon; end $$;
+		create event trigger give_back on ddl_command_end when tag in ('REVOKE') execute function public.give_back();
+		grant usage on schema public to public`)
+	before := plan(t, d, "rowhouse_migrator")
+	require.Len(t, before.Changes, 2)
+	_, err := policy.Apply(t.Context(), d.URL("rowhouse_migrator"), policy.ApplyOptions{})
+	require.ErrorContains(t, err, "the plan would not suffice, so nothing was changed; left would be: anon could no longer read table app.users")
+	require.Equal(t, before, plan(t, d, "rowhouse_migrator"))
+}
