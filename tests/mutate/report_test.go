@@ -27,8 +27,9 @@ func report(t *testing.T, r *run, results []*result) {
 	families := map[string]*tally{}
 	total := &tally{family: "all"}
 	for _, one := range results {
-		if !one.compared.ran && !one.attacked.ran {
-			continue
+		unfinished := !one.killed() && !one.attacked.ran && *options.phase != "catalog"
+		if !one.compared.ran && !one.attacked.ran || unfinished {
+			continue // the time was over
 		}
 		judged = append(judged, one)
 		if families[one.family] == nil {
