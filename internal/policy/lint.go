@@ -90,8 +90,9 @@ func Lint(ctx context.Context, url string) (Report, error) {
 }
 
 func lint(ctx context.Context, tx pgx.Tx) (Report, error) {
-	// what Postgres prints of an expression depends on it
-	if _, err := tx.Exec(ctx, "set local search_path = pg_catalog, pg_temp"); err != nil {
+	// What Postgres prints of an expression depends on search_path. Compiling these
+	// queries takes longer than running them.
+	if _, err := tx.Exec(ctx, "set local search_path = pg_catalog, pg_temp; set local jit = off"); err != nil {
 		return Report{}, err
 	}
 	fromCatalog, err := lintCatalog(ctx, tx)
