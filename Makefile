@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-majors lint fmt generate bench
+.PHONY: help run build test test-go test-majors lint fmt generate bench mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ build: ## build bin/rowhouse
 
 test: test-go test-majors ## run all tests
 
-test-go: tests/supabase-js/node_modules
+test-go: tests/supabase-js/node_modules tests/supabase-cli/node_modules
 	$(GO) vet ./...
 	@$(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep 'the tests run on'
 	$(GO) test $(TESTFLAGS) ./...
@@ -36,8 +36,18 @@ test-majors: tests/postgres/node_modules
 		fi; \
 		echo "PostgreSQL $$major"; \
 		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 \
-			./internal/db ./internal/migrate ./internal/guard ./tests/isolation || exit 1; \
+			./internal/db ./internal/migrate ./internal/policy ./internal/guard ./tests/isolation || exit 1; \
 	done
+
+# build/mutation.md says which test has noticed which fault. For a sample that was
+# seen before: make mutate-sample SEED=20657
+MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args
+
+mutate: ## weaken the database in each of some 2000 places, and see that the isolation suite notices (hours)
+	$(MUTATE) -all
+
+mutate-sample: ## the same for as many places as five minutes allow, others every day
+	$(MUTATE) -budget 5m $(if $(SEED),-seed $(SEED))
 
 tests/%/node_modules: tests/%/package-lock.json
 	npm ci --no-audit --no-fund --prefix tests/$*
@@ -53,6 +63,7 @@ fmt: ## format the code
 generate: ## regenerate what is made from other files
 	cd sql && $(SQLC) generate
 	$(GO) test ./tests/api -update
+	$(GO) test ./internal/policy -run OfThisBuild -update
 
 bench: ## measure; the output is benchstat's format
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 3 ./tests/bench ./internal/auth

@@ -47,7 +47,8 @@ create policy tenant_select_tenancies on app.tenancies for select to rowhouse_te
            and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy clerk_select_tenancies on app.tenancies for select to rowhouse_clerk
-    using (tenant_id = any ((select app.my_tenant_ids())::uuid[]));
+    using (owner_user_id = any ((select app.my_landlord_ids())::uuid[])
+           and tenant_id = any ((select app.my_tenant_ids())::uuid[]));
 
 create policy support_select_tenancies on app.tenancies for select to rowhouse_support
     using (owner_user_id = (select app.supported_landlord_id('{tenants}')));

@@ -48,7 +48,8 @@ create policy tenant_select_units on app.units for select to rowhouse_tenant
 
 -- where the caller lives (app.my_property_ids), and their own (app.my_roles)
 create policy clerk_select_units on app.units for select to rowhouse_clerk
-    using (owner_user_id = (select app.current_user_id()) or id = any ((select app.my_unit_ids())::uuid[]));
+    using (owner_user_id = (select app.current_user_id())
+           or owner_user_id = any ((select app.my_landlord_ids())::uuid[]) and id = any ((select app.my_unit_ids())::uuid[]));
 
 create policy support_select_units on app.units for select to rowhouse_support
     using (owner_user_id = (select app.supported_landlord_id('{properties,tickets}')));

@@ -27,10 +27,15 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
-		Apply policyApplyCmd `cmd:"" help:"Make policies, grants and functions those of this build, and take away all others."`
+		Plan   policyPlanCmd   `cmd:"" help:"Show what apply would change, as sentences and SQL."`
+		Apply  policyApplyCmd  `cmd:"" help:"Make roles, policies, grants and functions those of this build, and take away all others."`
+		Drift  policyDriftCmd  `cmd:"" help:"Tell by the exit status whether the database is as this build says."`
+		Lint   policyLintCmd   `cmd:"" help:"Check policies, grants, functions and keys against the rules; with the SQL that mends what is found."`
+		Matrix policyMatrixCmd `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
 	} `cmd:"" help:"Look after the policies."`
 	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy migrateLegacyCmd `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Isolation     isolationCmd     `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
@@ -43,8 +48,17 @@ func main() {
 	} else if err != nil {
 		fmt.Fprintln(os.Stderr, "rowhouse:", err)
 		stop()
-		os.Exit(1) //nolint:gocritic // stop has run
+		os.Exit(exitCode(err)) //nolint:gocritic // stop has run
 	}
+}
+
+// exitCode is the exit status that err asks for, or 1.
+func exitCode(err error) int {
+	var coded kong.ExitCoder
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 func run(ctx context.Context) error {
@@ -57,11 +71,11 @@ func run(ctx context.Context) error {
 	)
 	cfg, err := config.Load()
 	if err != nil {
-		return err
+		return notBegun(command.Command(), err)
 	}
 	handler, err := telemetry.NewHandler(os.Stderr, cfg.LogLevel, cfg.LogFormat)
 	if err != nil {
-		return err
+		return notBegun(command.Command(), err)
 	}
 	slog.SetDefault(slog.New(handler))
 	return command.Run(cfg)
@@ -103,12 +117,6 @@ func (serveCmd) Run(ctx context.Context, cfg config.Config) error {
 type migrateCmd struct{}
 
 func (migrateCmd) Run(ctx context.Context, cfg config.Config) error { return app.Migrate(ctx, cfg) }
-
-type policyApplyCmd struct{}
-
-func (policyApplyCmd) Run(ctx context.Context, cfg config.Config) error {
-	return app.ApplyPolicies(ctx, cfg)
-}
 
 type seedCmd struct {
 	Landlords  int   `help:"Landlords to sign up." default:"2"`

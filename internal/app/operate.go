@@ -20,15 +20,6 @@ func Migrate(ctx context.Context, cfg config.Config) error {
 	})
 }
 
-// ApplyPolicies makes the database's policies, grants and functions those of
-// this build.
-func ApplyPolicies(ctx context.Context, cfg config.Config) error {
-	if err := cfg.Require("MIGRATE_DATABASE_URL"); err != nil {
-		return err
-	}
-	return migrate.Policies(ctx, cfg.MigrateDatabaseURL)
-}
-
 // Seed makes demo landlords and returns their addresses.
 func Seed(ctx context.Context, cfg config.Config, size seed.Size) ([]string, error) {
 	if err := cfg.Require("DATABASE_URL", "SEAL_KEYS", "SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {

@@ -38,7 +38,7 @@ type Config struct {
 	MigratorPassword   string       `env:"ROWHOUSE_MIGRATOR_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_migrator; empty leaves it"`
 
 	SupabaseURL     string `env:"SUPABASE_URL" doc:"project URL of Supabase Auth, without /auth/v1"`
-	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for seed"`
+	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for seed and isolation"`
 	JWTIssuer       string `env:"JWT_ISSUER" doc:"iss that tokens must have; empty means SUPABASE_URL/auth/v1"`
 	JWTAudience     string `env:"JWT_AUDIENCE" envDefault:"authenticated" doc:"aud that tokens must have"`
 	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
@@ -49,6 +49,9 @@ type Config struct {
 
 	StorageDir    string `env:"STORAGE_DIR" doc:"folder for tickets' files; several processes must share it; empty means ROWHOUSE_DIR/files"`
 	StorageBucket string `env:"STORAGE_BUCKET" doc:"private bucket of Supabase Storage for tickets' files, instead of a folder; needs SUPABASE_ANON_KEY and the policies that internal/storage describes"`
+
+	CanaryAPassword string `env:"ROWHOUSE_CANARY_A_PASSWORD" secret:"true" doc:"isolation: password of --landlord-a"`
+	CanaryBPassword string `env:"ROWHOUSE_CANARY_B_PASSWORD" secret:"true" doc:"isolation: password of --landlord-b"`
 
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`

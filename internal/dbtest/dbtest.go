@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,10 @@ import (
 
 // Passwords of the logins in every test database.
 const apiPassword, workerPassword, migratorPassword = "api", "worker", "migrator"
+
+// MutationRefused is the exit code of a test process whose ROWHOUSE_TEST_MUTATION
+// does not run.
+const MutationRefused = 3
 
 // Keys seal identities in every test database. The second is the coming key of a
 // rotation: the databases accept it already.
@@ -86,7 +91,26 @@ func Clone(t testing.TB, server *Server) *Database {
 	require.NoError(t, err)
 	defer conn.Release()
 	require.NoError(t, migrate.Cluster(t.Context(), conn.Conn(), slog.New(slog.DiscardHandler)))
+	mutate(t, conn.Conn())
 	return d
+}
+
+// mutate plants the fault of ROWHOUSE_TEST_MUTATION. One that cannot be planted
+// ends the process with MutationRefused: a failing test would say it was noticed.
+func mutate(t testing.TB, conn *pgx.Conn) {
+	t.Helper()
+	file := os.Getenv(mutationVariable)
+	if file == "" {
+		return
+	}
+	sql, err := os.ReadFile(file)
+	if err == nil {
+		_, err = conn.PgConn().Exec(t.Context(), string(sql)).ReadAll()
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "dbtest: %s: %v\n", mutationVariable, err)
+		os.Exit(MutationRefused)
+	}
 }
 
 // Empty returns a database without anything of ours in it, and without a DB.
@@ -257,7 +281,7 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 
 func create(t testing.TB, server *Server, source string) *Database {
 	t.Helper()
-	d := &Database{server: server, name: fmt.Sprintf("test_%d", serial.Add(1))}
+	d := &Database{server: server, name: fmt.Sprintf("test_%d_%d", os.Getpid(), serial.Add(1))}
 	admin(t, server, fmt.Sprintf("create database %s template %s", d.name, source))
 	t.Cleanup(func() { admin(t, server, fmt.Sprintf("drop database if exists %s with (force)", d.name)) })
 	return d
@@ -271,6 +295,9 @@ func templateOn(t testing.TB, server *Server) string {
 		return name
 	}
 	const name = "rowhouse_template"
+	if _, ready := server.engine.(running); ready {
+		return name
+	}
 	// as on Supabase, where they exist before us
 	admin(t, server, "create role anon nologin", "create role authenticated nologin",
 		"create role service_role nologin bypassrls", "create database "+name)

@@ -18,6 +18,11 @@ import (
 //	ROWHOUSE_TEST_POSTGRES_BIN    a local server of these binaries (absolute path)
 //	ROWHOUSE_TEST_POSTGRES_IMAGE  the image of containers, postgres:17 by default
 //	ROWHOUSE_TEST_CONTAINERS      "required": fail where there is no container
+//	ROWHOUSE_TEST_SERVER_URL      a running server, as superuser, on which Clone has
+//	                              made the template and the roles before
+//	ROWHOUSE_TEST_MUTATION        a file of SQL that a superuser runs in each copy of the
+//	                              template, after its roles were put right: a fault that
+//	                              the tests should notice (see tests/mutate)
 //
 // By default it is a container if a Docker engine answers and has the image, and
 // otherwise a local server of the installed or downloaded binaries.
@@ -25,6 +30,8 @@ const (
 	binVariable        = "ROWHOUSE_TEST_POSTGRES_BIN"
 	imageVariable      = "ROWHOUSE_TEST_POSTGRES_IMAGE"
 	containersVariable = "ROWHOUSE_TEST_CONTAINERS"
+	serverVariable     = "ROWHOUSE_TEST_SERVER_URL"
+	mutationVariable   = "ROWHOUSE_TEST_MUTATION"
 )
 
 // settings are for throwaway databases of many parallel tests.
@@ -95,6 +102,9 @@ func sharedServer() (*Server, error) {
 	if !shared.main {
 		return nil, errors.New("dbtest: TestMain does not call dbtest.Main, so nobody would stop the server")
 	}
+	if address := os.Getenv(serverVariable); shared.server == nil && address != "" {
+		shared.server, shared.err = newRunning(address)
+	}
 	if shared.server == nil && shared.err == nil {
 		shared.server, shared.err = newServer(context.Background())
 	}
@@ -141,7 +151,9 @@ func (s *Server) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := s.engine.remove(ctx)
-	s.watch.end()
+	if s.watch != nil {
+		s.watch.end()
+	}
 	if err != nil {
 		return fmt.Errorf("remove %s: %w", s.Description, err)
 	}

@@ -73,7 +73,7 @@ func Check(ctx context.Context, url string) (warnings []string, err error) {
 	if len(reasons) > 0 {
 		return nil, &Refusal{reasons}
 	}
-	return versionWarnings(conn.PgConn().ParameterStatus("server_version")), nil
+	return VersionWarnings(conn.PgConn().ParameterStatus("server_version")), nil
 }
 
 // CheckSeal fails with a *Refusal when the database does not accept this
@@ -109,7 +109,9 @@ func IsRefusal(err error) bool {
 	return ok
 }
 
-func versionWarnings(version string) []string {
+// VersionWarnings is what an operator should know of a server of that version:
+// that its minor release has known holes. It is empty if it has none.
+func VersionWarnings(version string) []string {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
 		return nil // a development version

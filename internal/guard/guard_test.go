@@ -11,7 +11,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/guard"
-	"rowhouse/internal/migrate"
+	"rowhouse/internal/policy"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -47,9 +47,13 @@ func TestCheck(t *testing.T) {
 			refusal, ok := errors.AsType[*guard.Refusal](err)
 			require.True(t, ok)
 			for _, reason := range refusal.Reasons {
-				sql, _, _ := strings.Cut(reason.Remedy, "--")
+				sql, comment, _ := strings.Cut(reason.Remedy, "--")
 				if strings.TrimSpace(sql) != "" {
 					d.Exec(t, sql)
+				}
+				if strings.Contains(comment, "rowhouse policy apply") {
+					_, err := policy.Apply(t.Context(), d.URL("postgres"), policy.ApplyOptions{AllowWidening: true})
+					require.NoError(t, err)
 				}
 			}
 			if strings.Contains(tt.harm, "forgotten") {
@@ -57,7 +61,6 @@ func TestCheck(t *testing.T) {
 				require.ErrorContains(t, err, "app.forgotten has no policy")
 				d.Exec(t, "drop table app.forgotten")
 			}
-			require.NoError(t, migrate.Policies(t.Context(), d.URL("postgres")))
 			_, err = guard.Check(t.Context(), d.URL("rowhouse_api"))
 			require.NoError(t, err)
 		})

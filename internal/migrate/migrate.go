@@ -64,14 +64,14 @@ func Up(ctx context.Context, url string, o Options) error {
 		return err
 	}
 	defer closeQuietly(ctx, conn)
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
-		return fmt.Errorf("wait for another migration: %w", err)
+	if err := TakeTurn(ctx, conn); err != nil {
+		return err
 	}
 	if err := Cluster(ctx, conn, o.Logger); err != nil {
 		return err
 	}
 	if err := inOwnersTx(ctx, conn, func(tx pgx.Tx) error {
-		return apply(ctx, tx, policies.File{Name: "functions.sql", SQL: policies.Functions()})
+		return applyAll(ctx, tx, policies.Functions())
 	}); err != nil {
 		return err
 	}
@@ -87,19 +87,6 @@ func Up(ctx context.Context, url string, o Options) error {
 	return setPasswords(ctx, conn, o.Passwords)
 }
 
-// Policies applies the policies, grants and functions of this build in one
-// transaction, and takes away whatever else there is. It changes no data and may
-// run at any time; while it waits for a table longer than its lock timeout it
-// gives up and has changed nothing.
-func Policies(ctx context.Context, url string) error {
-	conn, err := connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer closeQuietly(ctx, conn)
-	return applyPolicies(ctx, conn)
-}
-
 // AsOwner runs fn as rowhouse_owner in one transaction, while no migration runs.
 // The policies bind that role too, until fn lifts "force" from a table.
 func AsOwner(ctx context.Context, url string, fn func(pgx.Tx) error) error {
@@ -108,21 +95,38 @@ func AsOwner(ctx context.Context, url string, fn func(pgx.Tx) error) error {
 		return err
 	}
 	defer closeQuietly(ctx, conn)
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
-		return fmt.Errorf("wait for a migration: %w", err)
+	if err := TakeTurn(ctx, conn); err != nil {
+		return err
 	}
 	return inOwnersTx(ctx, conn, fn)
 }
 
+// TakeTurn waits until nobody else migrates or changes policies, and keeps others
+// waiting until conn is closed.
+func TakeTurn(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", lockKey); err != nil {
+		return fmt.Errorf("wait for another migration: %w", err)
+	}
+	return nil
+}
+
+// applyPolicies applies the policies, grants and functions of this build in one
+// transaction, and takes away whatever else there is. It changes no data; while it
+// waits for a table longer than its lock timeout it gives up and has changed
+// nothing.
 func applyPolicies(ctx context.Context, conn *pgx.Conn) error {
 	return inOwnersTx(ctx, conn, func(tx pgx.Tx) error {
-		for _, file := range policies.Ordered() {
-			if err := apply(ctx, tx, file); err != nil {
-				return err
-			}
-		}
-		return nil
+		return applyAll(ctx, tx, policies.Ordered())
 	})
+}
+
+func applyAll(ctx context.Context, tx pgx.Tx, files []policies.File) error {
+	for _, file := range files {
+		if err := apply(ctx, tx, file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Cluster puts right what policies/cluster.sql reports missing.

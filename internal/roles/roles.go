@@ -22,7 +22,7 @@ const (
 	size = 1000
 	// ttl bounds how long an answer holds whose change nobody told of.
 	ttl = 5 * time.Minute
-	// channel is where the triggers of policies/functions.sql tell whose roles may
+	// channel is where the triggers of policies/functions_clerk.sql tell whose roles may
 	// have changed, by the user's id alone.
 	channel = "rowhouse_roles"
 )

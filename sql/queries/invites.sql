@@ -133,6 +133,9 @@ update app.tenant_invites
 
 -- InviteLink makes the caller the login of the tenant whose invite they have
 -- claimed in this transaction. In a statement of its own: the policy looks for
--- the claim, and a statement does not see what it does itself.
+-- the claim, and a statement does not see what it does itself. The landlord of the
+-- invite is named for the index: without, it would look through all tenants.
 -- name: InviteLink :execrows
-update app.tenants set user_id = app.current_user_id() where user_id is null;
+update app.tenants
+   set user_id = app.current_user_id()
+ where user_id is null and owner_user_id = any (array(select i.owner_user_id from app.tenant_invites i));

@@ -47,7 +47,13 @@ type process struct {
 // does not outlive its test.
 func start(t testing.TB, env environment, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary(t), args...), output: &transcript{}, ended: make(chan struct{})}
+	return startProgram(t, binary(t), env, args...)
+}
+
+// startProgram is start for another build of the binary.
+func startProgram(t testing.TB, path string, env environment, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(path, args...), output: &transcript{}, ended: make(chan struct{})}
 	p.cmd.Env = bareEnvironment()
 	for name, value := range env {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)

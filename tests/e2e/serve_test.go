@@ -143,7 +143,7 @@ func TestMalformedVariables(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "dev", "serve", "migrate", "policy", "policy apply", "seed", "version"} {
+	for _, command := range []string{"", "dev", "serve", "migrate", "policy", "policy plan", "policy apply", "policy drift", "seed", "version"} {
 		code, output := outcome(t, nil, append(strings.Fields(command), "--help")...)
 		require.Zero(t, code, command)
 		for _, v := range config.Variables() {
@@ -152,7 +152,7 @@ func TestHelp(t *testing.T) {
 			require.Contains(t, output, v.Default, command)
 		}
 	}
-	for _, command := range []string{"dev", "serve", "migrate", "policy apply", "seed", "version"} {
+	for _, command := range []string{"dev", "serve", "migrate", "policy plan", "policy apply", "policy drift", "seed", "version"} {
 		_, output := outcome(t, nil, "--help")
 		require.Contains(t, output, command)
 	}

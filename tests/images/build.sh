@@ -52,7 +52,8 @@ echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.c
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 step "package lists" chroot "$root" apt-get -q update
 step "security updates" chroot "$root" apt-get -qy upgrade
-step "Postgres" chroot "$root" apt-get -qy install --no-install-recommends postgresql-15
+# plpgsql_check is what tests/advisors looks into functions with.
+step "Postgres" chroot "$root" apt-get -qy install --no-install-recommends postgresql-15 postgresql-15-plpgsql-check
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{locale,man,doc}/*
 
 install -m 0755 entrypoint.sh "$root/usr/local/bin/entrypoint.sh"

@@ -50,7 +50,7 @@ func TestTables(t *testing.T) {
 func TestOwnerColumn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, name := range w.tables {
+	for _, name := range w.all {
 		owner := tables[name].owner
 		column := list(t, w, fmt.Sprintf(`select concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, pg_get_expr(adbin, adrelid))
 			from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
@@ -111,7 +111,7 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var others []string
-	for _, name := range w.tables {
+	for _, name := range w.all {
 		others = append(others, list(t, w, fmt.Sprintf(`select indexrelid::regclass::text
 			from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
 			where indrelid = '%[1]s'::regclass and a.attname <> '%[2]s'`, name, tables[name].owner))...)

@@ -155,7 +155,7 @@ var tables = map[string]table{
 				reads: "owner_user_id id property_id name kind address1 address2 city state postal_code country",
 				rows:  each(landlords+" and "+theirUnits, "select"),
 			},
-			"rowhouse_clerk": {reads: "owner_user_id id property_id", rows: each(own+" or "+theirUnits, "select")},
+			"rowhouse_clerk": {reads: "owner_user_id id property_id", rows: each(own+" or "+landlords+" and "+theirUnits, "select")},
 		},
 	},
 	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
@@ -202,7 +202,7 @@ var tables = map[string]table{
 				reads: "id owner_user_id unit_id tenant_id start_date end_date is_primary notice_given_on cancelled_at",
 				rows:  each(ofTheirs, "select"),
 			},
-			"rowhouse_clerk": {reads: "unit_id tenant_id cancelled_at owner_user_id", rows: each(theirs, "select")},
+			"rowhouse_clerk": {reads: "unit_id tenant_id cancelled_at owner_user_id", rows: each(ofTheirs, "select")},
 		},
 	},
 	"app.tenant_invites": {
@@ -418,10 +418,11 @@ func either(conditions ...string) string { return "(" + strings.Join(conditions,
 // byOtherThanOwner are the indexes that are not led by the owner, and why. None is
 // unique: nobody can ask one whether a value exists.
 var byOtherThanOwner = map[string]string{
-	"app.tenants_login_idx":          "a person's entries with all their landlords are found by the person",
-	"app.support_grants_live_idx":    "who works for Rowhouse names what was granted, and does not know the landlord",
-	"app.support_accesses_agent_idx": "with each statement of support's the database looks for what they have just asked",
-	"app.tenant_invites_token_idx":   "the holder of a token does not know the landlord",
+	"app.tenants_login_idx":             "a person's entries with all their landlords are found by the person",
+	"app.support_grants_live_idx":       "who works for Rowhouse names what was granted, and does not know the landlord",
+	"app.support_accesses_agent_idx":    "with each statement of support's the database looks for what they have just asked",
+	"app.tenant_invites_token_idx":      "the holder of a token does not know the landlord",
+	"app.tenant_invites_claimed_by_idx": "whether a deleted user has claimed an invite is asked past every landlord",
 }
 
 // cascades are the references along which deleting goes: within one landlord's

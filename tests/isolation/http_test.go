@@ -64,7 +64,7 @@ func newSite(t *testing.T) *site {
 		require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
 	}
 	s := &site{world: w, api: api, operator: w.operator(t), consent: consent, hidden: w.secrets(t, w.b.UserID)}
-	for _, name := range w.tables {
+	for _, name := range w.all {
 		for _, column := range w.columns(t, name) {
 			s.ofA = append(s.ofA, ids(w.column(t, name, column, w.a.UserID))...)
 			s.ofB = append(s.ofB, ids(w.column(t, name, column, w.b.UserID))...)

@@ -71,6 +71,22 @@ func newTown(t *testing.T) *town {
 	return v
 }
 
+// inTown runs a test in a town, and in one whose policies for personas have lost
+// the boundary behind them: each condition of theirs then counts.
+func inTown(t *testing.T, test func(*testing.T, *town)) {
+	t.Helper()
+	for name, strip := range map[string]string{"all layers": "", "persona policies alone": dropBoundary} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newTown(t)
+			if strip != "" {
+				v.Exec(t, strip)
+			}
+			test(t, v)
+		})
+	}
+}
+
 // freeze has no row be anybody's to change from here on.
 func (w *world) freeze(t testing.TB) {
 	t.Helper()
@@ -122,7 +138,11 @@ func (v *town) ticketViews(t *testing.T, want view, tickets ...uuid.UUID) view {
 // TestPeopleSee compares all that each person can read with what they should.
 func TestPeopleSee(t *testing.T) {
 	t.Parallel()
-	v := newTown(t)
+	inTown(t, peopleSee)
+}
+
+func peopleSee(t *testing.T, v *town) {
+	t.Helper()
 	tenancies := func(tenant ...uuid.UUID) (keys []string) {
 		for _, id := range tenant {
 			keys = append(keys, v.where(t, "app.tenancies", "tenant_id = "+quote(id.String()))...)
@@ -219,7 +239,11 @@ const notNow = "RH409"
 // as those who may not.
 func TestTenantsTickets(t *testing.T) {
 	t.Parallel()
-	v := newTown(t)
+	inTown(t, tenantsTickets)
+}
+
+func tenantsTickets(t *testing.T, v *town) {
+	t.Helper()
 	renter := v.as(t, "rowhouse_tenant", v.a.Tenant.UserID)
 	former, next, both := v.as(t, "rowhouse_tenant", v.former.UserID), v.as(t, "rowhouse_tenant", v.next.UserID), v.as(t, "rowhouse_tenant", v.both.UserID)
 	former.name, next.name, both.name = "former tenant", "next tenant", "tenant of A and B"
@@ -319,7 +343,11 @@ func claim(who uuid.UUID) string {
 // everybody else.
 func TestInvites(t *testing.T) {
 	t.Parallel()
-	v := newTown(t)
+	inTown(t, invites)
+}
+
+func invites(t *testing.T, v *town) {
+	t.Helper()
 	const address = "alpha-landlord-invitee@example.com"
 	mallory, anna := v.Person(t, "mallory").UserID, v.Person(t, "anna").UserID
 	v.freeze(t)

@@ -18,8 +18,8 @@ const module = "rowhouse"
 // allowed lists, for every package of ours, the packages of ours that it may
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
-	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/probe", "internal/seed", "internal/telemetry"},
+	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
 	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/imagemeta", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/legacy":           {"internal/migrate"},
@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
+	"internal/policy":           {"internal/guard", "internal/migrate", "policies"},
 	"internal/migrate":          {"internal/query", "internal/seal", "policies", "sql/migrations"},
 	"internal/db":               {"internal/auth", "internal/errs", "internal/requestid", "internal/seal", "sql/session"},
 	"internal/storage":          {"internal/auth"},
@@ -37,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/imagemeta":        {},
 	"internal/localauth":        {},
 	"internal/portcheck":        {},
+	"internal/probe":            {},
 	"internal/query":            {},
 	"internal/requestid":        {},
 	"internal/seal":             {},
@@ -44,11 +46,14 @@ var allowed = map[string][]string{
 	"policies":                  {},
 	"sql/migrations":            {},
 	"sql/session":               {},
+	"tests/advisors":            {},
+	"tests/alerts":              {},
 	"tests/api":                 {},
 	"tests/bench":               {},
 	"tests/e2e":                 {},
 	"tests/isolation":           {},
 	"tests/layout":              {},
+	"tests/mutate":              {},
 }
 
 // owners lists who alone may import a package of somebody else. The pool is the

@@ -1,0 +1,125 @@
+-- The functions through which rows are deleted.
+--
+-- Deleting goes through functions of rowhouse_remover, who may do nothing else
+-- and is bound by policies of its own. A DELETE grant to a persona would bring
+-- LOCK TABLE with it, and so the power to stop every other landlord.
+
+set local role rowhouse_owner;
+grant usage, create on schema app to rowhouse_remover;
+set local role rowhouse_remover;
+
+-- delete_unit deletes the caller's unit and says whether it did.
+create or replace function app.delete_unit(unit_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.units u where u.id = unit_id;
+    return found;
+end
+$$;
+
+-- delete_property is delete_unit for properties.
+create or replace function app.delete_property(property_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.properties p where p.id = property_id;
+    return found;
+end
+$$;
+
+-- forget_idempotency_keys deletes the caller's keys that are past their day, a
+-- bounded number a call. Called with every keyed create, so that what a landlord
+-- leaves behind stays bounded too.
+create or replace function app.forget_idempotency_keys() returns void
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.idempotency_keys k
+     where k.owner_user_id = (select app.current_user_id())
+       and k.key = any (array(
+               select o.key from app.idempotency_keys o
+                where o.owner_user_id = (select app.current_user_id())
+                  and o.created_at < now() - interval '24 hours'
+                limit 100));
+end
+$$;
+
+-- delete_tenant, delete_tenancy … delete one row of the caller's that was archived
+-- (or cancelled) before, and say whether they did.
+create or replace function app.delete_tenant(tenant_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tenants t where t.id = tenant_id and t.archived_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_tenancy(tenancy_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tenancies y where y.id = tenancy_id and y.cancelled_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_contractor(contractor_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.contractors c where c.id = contractor_id and c.archived_at is not null;
+    return found;
+end
+$$;
+
+create or replace function app.delete_ticket(ticket_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.tickets t where t.id = ticket_id and t.archived_at is not null;
+    return found;
+end
+$$;
+
+-- delete_comment deletes what the caller said themselves.
+create or replace function app.delete_comment(comment_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.ticket_comments c where c.id = comment_id and c.created_by = (select app.current_user_id());
+    return found;
+end
+$$;
+
+create or replace function app.delete_attachment(attachment_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.attachments a where a.id = attachment_id;
+    return found;
+end
+$$;
+
+-- forget_search_results empties what was found for a ticket.
+create or replace function app.forget_search_results(of_ticket uuid) returns void
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.contractor_search_results r where r.ticket_id = of_ticket;
+end
+$$;
+
+set local role rowhouse_owner;
+revoke create on schema app from rowhouse_remover;
