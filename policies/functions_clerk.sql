@@ -128,8 +128,8 @@ declare
                                                     when 'rowhouse_user' then 'user' else 'system' end;
     request_id text := nullif(left(current_setting('app.request_id', true), 64), '');
     -- what app.masked does, looked up once: called for each row, it takes a good part of the time
-    mask       jsonb := case when exists (select from pg_attribute a where a.attrelid = tg_relid and a.attname = 'token_hash')
-                             then '{"token_hash": "***"}' else '{}' end;
+    mask       jsonb := (case when exists (select from pg_attribute a where a.attrelid = tg_relid and a.attname = 'token_hash')
+                             then '{"token_hash": "***"}' else '{}' end)::jsonb;
 begin
     if tg_op = 'INSERT' then
         insert into app.audit_log (owner_user_id, actor_user_id, actor_kind, request_id, action, table_name, row_id, after)

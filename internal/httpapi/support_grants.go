@@ -25,7 +25,7 @@ type supportConsent struct {
 	ID           uuid.UUID `json:"id" format:"uuid"`
 	LandlordName *string   `json:"landlordName,omitempty" example:"Canal House Rentals"`
 	Areas        []string  `json:"areas" nullable:"false" enum:"properties,tenants,tickets,contractors"`
-	Reason       string    `json:"reason"`
+	Reason       string    `json:"reason" example:"The plumber is missing from ticket 17"`
 	ExpiresAt    time.Time `json:"expiresAt"`
 	CreatedAt    time.Time `json:"createdAt"`
 }
@@ -34,7 +34,7 @@ type supportConsent struct {
 type supportGrant struct {
 	ID        uuid.UUID  `json:"id" format:"uuid"`
 	Areas     []string   `json:"areas" nullable:"false" enum:"properties,tenants,tickets,contractors"`
-	Reason    string     `json:"reason"`
+	Reason    string     `json:"reason" example:"The plumber is missing from ticket 17"`
 	State     string     `json:"state" enum:"LIVE,EXPIRED,REVOKED"`
 	ExpiresAt time.Time  `json:"expiresAt"`
 	RevokedAt *time.Time `json:"revokedAt,omitempty"`
@@ -49,7 +49,7 @@ type supportAccess struct {
 	GrantID    uuid.UUID `json:"grantId" format:"uuid"`
 	AgentEmail *string   `json:"agentEmail,omitempty" example:"agent@rowhouse.example" doc:"Who asked"`
 	Operation  string    `json:"operation" example:"listSupportedTickets" doc:"What they asked for, as this document names it"`
-	RequestID  *string   `json:"requestId,omitempty" doc:"The X-Request-Id of the request"`
+	RequestID  *string   `json:"requestId,omitempty" example:"0f8d6c1e5a3b4c2d9e7f60718293a4b5" doc:"The X-Request-Id of the request"`
 	At         time.Time `json:"at"`
 }
 
