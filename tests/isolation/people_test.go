@@ -135,13 +135,15 @@ func (v *town) ticketViews(t *testing.T, want view, tickets ...uuid.UUID) view {
 	return want
 }
 
-// TestPeopleSee compares all that each person can read with what they should.
-func TestPeopleSee(t *testing.T) {
-	t.Parallel()
-	inTown(t, peopleSee)
+// renter is somebody and what they should see as a tenant.
+type renter struct {
+	name string
+	who  uuid.UUID
+	want view
 }
 
-func peopleSee(t *testing.T, v *town) {
+// renters are the people of the town who rent, rented or will.
+func (v *town) renters(t *testing.T) []renter {
 	t.Helper()
 	tenancies := func(tenant ...uuid.UUID) (keys []string) {
 		for _, id := range tenant {
@@ -155,12 +157,7 @@ func peopleSee(t *testing.T, v *town) {
 		}
 		return texts
 	}
-	nobody := v.Person(t, "unrelated")
-	for _, person := range []struct {
-		name string
-		who  uuid.UUID
-		want view // as a tenant
-	}{
+	return []renter{
 		{"tenant of A", v.a.Tenant.UserID, v.ticketViews(t, view{
 			"app.tenants": id(v.a.TenantID), "app.tenancies": tenancies(v.a.TenantID), "app.units": id(v.a.UnitID),
 			"app.properties": id(v.a.PropertyID), "app.landlord_cards": id(v.a.UserID),
@@ -178,9 +175,23 @@ func peopleSee(t *testing.T, v *town) {
 			"app.tenants": id(v.nextTenant), "app.tenancies": tenancies(v.nextTenant), "app.units": id(v.oldFlat),
 			"app.properties": id(v.a.PropertyID), "app.landlord_cards": id(v.a.UserID),
 		}},
-		{"unrelated user", nobody.UserID, view{}},
-		{"landlord A", v.a.UserID, view{"app.idempotency_keys": v.where(t, "app.idempotency_keys", "owner_user_id = "+quote(v.a.UserID.String()))}},
-	} {
+	}
+}
+
+// TestPeopleSee compares all that each person can read with what they should.
+func TestPeopleSee(t *testing.T) {
+	t.Parallel()
+	inTown(t, peopleSee)
+}
+
+func peopleSee(t *testing.T, v *town) {
+	t.Helper()
+	id := func(id uuid.UUID) []string { return []string{id.String()} }
+	nobody := v.Person(t, "unrelated")
+	for _, person := range append(v.renters(t),
+		renter{"unrelated user", nobody.UserID, view{}},
+		renter{"landlord A", v.a.UserID, view{"app.idempotency_keys": v.where(t, "app.idempotency_keys", "owner_user_id = "+quote(v.a.UserID.String()))}},
+	) {
 		c := v.as(t, "rowhouse_tenant", person.who)
 		c.name = person.name
 		requireSees(t, v.world, c, person.want)

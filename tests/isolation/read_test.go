@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -28,10 +29,14 @@ var reads = []string{
 	"select * from T tablesample system (100)",
 	"select * from T union all select * from T",
 	"select * from T order by OWNER desc limit 1 offset 0",
+	"explain select KEY from T where OWNER = B",
 	"explain (analyze, verbose, costs off, timing off, summary off) select KEY from T where OWNER = B",
 	"copy (select * from T) to stdout",
+	"copy (select * from T where OWNER = B) to stdout (format csv, header)",
 	"deallocate all; prepare p as select * from T; execute p",
 	"declare c cursor for select * from T; fetch all from c",
+	"declare c scroll cursor with hold for select * from T; fetch last from c; fetch absolute 1 from c; move backward all in c; fetch all from c; close c",
+	"deallocate all; prepare p (uuid) as select * from T where OWNER = $1; execute p (B); explain (analyze, verbose, costs off, timing off, summary off) execute p (B)",
 	"select set_config('row_security', 'off', true); select * from T",
 	"set local row_security = off; select * from T",
 	"set local plan_cache_mode = force_generic_plan; select * from T",
@@ -61,7 +66,7 @@ func (w *world) about(t testing.TB, pattern, name string) string {
 	t.Helper()
 	key := w.key(t, name)
 	filled := map[string]string{
-		"BKEY": w.literal(t, name, key, w.b.UserID), "KEY": key, "OWNER": tables[name].owner, "B": quote(w.b.UserID.String()), "T": name,
+		"BKEY": w.aim(t, name), "KEY": key, "OWNER": tables[name].owner, "B": quote(w.b.UserID.String()), "T": name,
 	}
 	return blanks.ReplaceAllStringFunc(pattern, func(blank string) string { return filled[blank] })
 }
@@ -123,15 +128,16 @@ func readTable(t *testing.T, w *world, c *caller, name string, forbidden []strin
 	if !may {
 		return
 	}
-	own := fmt.Sprint(len(w.column(t, name, tables[name].owner, who)))
-	ofB, visible := "0", "f"
-	if who == w.b.UserID {
-		ofB, visible = own, "t"
+	rows := w.column(t, name, w.key(t, name), who)
+	if c.sight != nil {
+		rows = c.sight[name]
 	}
+	ofB := slices.DeleteFunc(w.column(t, name, w.key(t, name), w.b.UserID), func(key string) bool { return !slices.Contains(rows, key) })
+	visible := slices.ContainsFunc(ofB, func(key string) bool { return quote(key) == w.aim(t, name) })
 	for _, question := range []struct{ pattern, answer string }{
-		{"select count(1) from T", own},
-		{"select count(1) from T where OWNER = B", ofB},
-		{"select exists (select from T where KEY = BKEY)", visible},
+		{"select count(1) from T", strconv.Itoa(len(rows))},
+		{"select count(1) from T where OWNER = B", strconv.Itoa(len(ofB))},
+		{"select exists (select from T where KEY = BKEY)", map[bool]string{true: "t", false: "f"}[visible]},
 	} {
 		sql := w.about(t, question.pattern, name)
 		o := c.run(t, sql)

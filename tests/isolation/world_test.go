@@ -28,6 +28,7 @@ type world struct {
 	mine    []string             // users whose rows attacks may change: A and newcomers
 	circles map[uuid.UUID]string // a landlord and the tenant who has a login, for SQL
 	before  string               // all other rows
+	aims    map[string]string    // keys of B's rows, as SQL, that attacks aim at instead of the first
 	answers map[string][]string  // to queries whose answer does not change
 }
 
@@ -216,6 +217,12 @@ func (w *world) primaryKey(t testing.TB, name string) []string {
 	return key
 }
 
+// keyName is the primary key's as a constraint.
+func (w *world) keyName(t testing.TB, name string) string {
+	t.Helper()
+	return w.known(t, fmt.Sprintf("select quote_ident(conname) from pg_constraint where conrelid = '%s'::regclass and contype = 'p'", name))[0]
+}
+
 // key is the column that tells a landlord's rows apart.
 func (w *world) key(t testing.TB, name string) string {
 	t.Helper()
@@ -238,6 +245,15 @@ func (w *world) dropOwnedFixed(t testing.TB) bool {
 	version := w.version(t)
 	fixed, known := map[int]int{15: 20, 16: 16, 17: 12, 18: 6}[version/10000]
 	return !known || version%10000 >= fixed
+}
+
+// aim is the key, as SQL, of the row of B's that attacks aim at.
+func (w *world) aim(t testing.TB, name string) string {
+	t.Helper()
+	if key, ok := w.aims[name]; ok {
+		return key
+	}
+	return w.literal(t, name, w.key(t, name), w.b.UserID)
 }
 
 // seal seals for now, as the server does.
