@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-majors lint fmt generate bench mutate mutate-sample
+.PHONY: help run build isolation test test-go test-majors lint fmt generate bench mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ run: build ## run the whole product on http://localhost:8080
 
 build: ## build bin/rowhouse
 	@$(GO) build -o bin/rowhouse ./cmd/rowhouse
+
+isolation: build ## show that landlords are kept apart; reports in build/
+	@tests/isolation/report.sh
 
 test: test-go test-majors ## run all tests
 
