@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
-	"internal/policy":           {"internal/guard", "internal/migrate", "policies"},
+	"internal/policy":           {"internal/guard", "internal/localpg", "internal/migrate", "internal/seal", "policies"},
 	"internal/migrate":          {"internal/query", "internal/seal", "policies", "sql/migrations"},
 	"internal/db":               {"internal/auth", "internal/errs", "internal/requestid", "internal/seal", "sql/session"},
 	"internal/storage":          {"internal/auth"},
