@@ -43,11 +43,11 @@ test-majors: tests/postgres/node_modules
 	done
 
 # build/mutation.md says which test has noticed which fault. For a sample that was
-# seen before: make mutate-sample SEED=20657
+# seen before: make mutate-sample SEED=20657; for some mutants: make mutate ONLY=app.units
 MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args
 
-mutate: ## weaken the database in each of some 2000 places, and see that the isolation suite notices (hours)
-	$(MUTATE) -all
+mutate: ## weaken the database in each of some 2500 places, and see that the isolation suite notices (hours)
+	$(MUTATE) -all $(if $(ONLY),-only '$(ONLY)')
 
 mutate-sample: ## the same for as many places as five minutes allow, others every day
 	$(MUTATE) -budget 5m $(if $(SEED),-seed $(SEED))
