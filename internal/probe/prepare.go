@@ -24,9 +24,12 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	for _, c := range []*canary{r.b, r.a} {
 		for _, row := range c.rows {
-			a, _, err := r.look(ctx, c, row)
+			a, known, err := r.look(ctx, c, row)
 			if err != nil {
 				return err
+			}
+			if known && !a.ok() {
+				return fmt.Errorf("landlord %s's own %s are answered %s", strings.ToUpper(c.name), row.kind, a.problem())
 			}
 			row.seen = a
 		}

@@ -81,6 +81,7 @@ func TestIncomplete(t *testing.T) {
 		"takes what nobody knows": {"createNote", "no value is known for member shape of the body"},
 		"refuses everything":      {"updateNote", "with none of A's own ids in path id is the answer another"},
 		"down":                    {"getNote", "is answered 500"},
+		"down later":              {"getNote", "is answered 500"},
 	} {
 		t.Run(cause, func(t *testing.T) {
 			t.Parallel()
