@@ -351,6 +351,19 @@ var byOtherThanOwner = map[string]string{
 	"app.tenant_invites_claimed_by_idx": "whether a deleted user has claimed an invite is asked past every landlord",
 }
 
+// loose are the columns that hold another row's id without a foreign key, and why.
+// Without a reason here a key has been lost, and with it what keeps rows together.
+var loose = map[string]string{
+	"app.attachments.tenant_id": "the ticket's, set by guard_attachment", "app.ticket_comments.tenant_id": "the ticket's, set by guard_comment",
+	"app.ticket_events.tenant_id": "the ticket's, set by record_ticket_event",
+	// who did it is kept when the user is gone
+	"app.attachments.created_by": "kept", "app.contractors.created_by": "kept", "app.properties.created_by": "kept",
+	"app.tenancies.created_by": "kept", "app.tenant_invites.created_by": "kept", "app.tenants.created_by": "kept",
+	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
+	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept",
+	"app.audit_log.row_id": "of any table, and of rows that are gone",
+}
+
 // cascades are the references along which deleting goes: within one landlord's
 // ticket.
 var cascades = []string{
