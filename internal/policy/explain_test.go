@@ -17,19 +17,6 @@ import (
 // cheaper to read an index.
 var size = Size{Landlords: 400, Rows: 20}
 
-// costsOf fills books, changes them, and measures.
-func costsOf(t *testing.T, change, table, persona string) []Cost {
-	t.Helper()
-	d := dbtest.New(t)
-	require.NoError(t, fill(t.Context(), d.URL("postgres"), size))
-	if change != "" {
-		d.Exec(t, change)
-	}
-	costs, err := measure(t.Context(), d.URL("postgres"), dbtest.Keyring(t, dbtest.KeysText), table, persona)
-	require.NoError(t, err)
-	return costs
-}
-
 // acrossLandlords are the questions that are answered from all landlords' rows,
 // each with its reason.
 var acrossLandlords = map[string]string{
@@ -80,13 +67,10 @@ func TestCosts(t *testing.T) {
 			require.Contains(t, asked, "count")
 		})
 	}
-}
 
-// TestCostsSeeWhatIsMissing: without its index, or with a policy that no index
-// serves, a persona reads the rows of all landlords.
-func TestCostsSeeWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
+	// without its index, or with a policy that no index serves, a persona reads the
+	// rows of all landlords
+	for _, tt := range []struct {
 		change, table, persona string
 		removes                bool // that is, reads rows; otherwise a whole index
 	}{
@@ -94,11 +78,11 @@ func TestCostsSeeWhatIsMissing(t *testing.T) {
 		{"drop index app.tenant_invites_token_idx", "app.tenant_invites", "rowhouse_user", true},
 		{"alter policy landlord_select_units on app.units using (owner_user_id::text = (select app.current_user_id())::text);" +
 			"drop policy boundary_all_units on app.units", "units", "landlord", true},
-	}
-	for _, tt := range tests {
+	} {
 		t.Run(tt.change, func(t *testing.T) {
-			t.Parallel()
-			costs := costsOf(t, tt.change, tt.table, tt.persona)
+			d.Exec(t, tt.change)
+			costs, err := measure(t.Context(), d.URL("postgres"), dbtest.Keyring(t, dbtest.KeysText), tt.table, tt.persona)
+			require.NoError(t, err)
 			page := costs[slices.IndexFunc(costs, func(c Cost) bool { return c.Question == "page" })]
 			require.True(t, page.Scoped)
 			require.False(t, page.Led, "%+v", page.Scans)

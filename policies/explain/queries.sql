@@ -6,8 +6,8 @@
 --   scoped   a policy keeps rows from the role
 --   the rest   who asks
 --
--- The main index is the one with a time after the owner, otherwise the first that no
--- key needs, among those whose columns the role may read.
+-- The main index is the one with a time after the owner, otherwise one that no key
+-- needs, the longest and first, among those whose columns the role may read.
 with
 readers as (
     select c.oid as relation, r.oid as role, r.rolname::text as name,
@@ -39,8 +39,8 @@ main as (
       join indexes i on i.relation = r.relation
      where not exists (select from unnest(i.attnums) a where not has_column_privilege(r.role, r.relation, a::int2, 'SELECT'))
      order by r.relation, r.role,
-              exists (select from pg_attribute t where t.attrelid = i.relation and t.attnum = i.indkey[1] and t.atttypid = 'timestamptz'::regtype) desc,
-              i.indisprimary, i.indisunique, i.oid
+              exists (select from pg_attribute t where t.attrelid = i.relation and t.attnum = i.indkey[1] and t.atttypid in ('timestamptz'::regtype, 'date'::regtype)) desc,
+              i.indisprimary, i.indisunique, i.indnkeyatts desc, i.oid
 ),
 identifiers as (
     select r.relation, r.role, t.attname as name, format_type(t.atttypid, null) as type
