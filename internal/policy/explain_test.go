@@ -25,6 +25,13 @@ var acrossLandlords = map[string]string{
 	"app.support_grants rowhouse_clerk":   "the same, for the functions of the clerk",
 }
 
+// seesNothing are those whose function asks for somebody else than the books say
+// that they ask for.
+var seesNothing = map[string]string{
+	"app.support_grants rowhouse_clerk":   "it shows what is live to whoever acts as rowhouse_support",
+	"app.support_accesses rowhouse_clerk": "its caller here is a tenant",
+}
+
 // TestCosts: every persona is asked about every table that it may read, each sees
 // rows, and none reads those of others: an index leads to the owner or the person.
 func TestCosts(t *testing.T) {
@@ -56,7 +63,7 @@ func TestCosts(t *testing.T) {
 				}
 				asked = append(asked, c.Question)
 				require.NotEmpty(t, c.Scans, c.SQL)
-				if c.Question == "page" {
+				if c.Question == "page" && seesNothing[reader] == "" {
 					require.NotZero(t, c.Rows, "%s finds nothing: fill the table in policies/explain/fill.sql", c.SQL)
 				}
 				if c.Scoped && acrossLandlords[reader] == "" {
