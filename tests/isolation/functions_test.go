@@ -41,7 +41,9 @@ func TestLookUps(t *testing.T) {
 		want  string
 	}{
 		{claimer, v.a.InviteToken, of[0]},
-		{claimer, "", ""}, {claimer, v.b.InviteToken, ""}, {v.next.UserID, v.a.InviteToken, ""},
+		{claimer, "", ""},
+		{claimer, v.b.InviteToken, ""},
+		{v.next.UserID, v.a.InviteToken, ""},
 	} {
 		o := v.invitee(t, "claimer", c.who, c.token, "").run(t, "select app.claimed_tenant_id()")
 		require.Empty(t, o.code, o.said)
