@@ -56,6 +56,11 @@ func Explain(ctx context.Context, o ExplainOptions) (costs Costs, err error) {
 		return Costs{}, fmt.Errorf("explain: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// a server that root starts runs as another user, and lies elsewhere if that one
+	// cannot enter: out of reach when the start is broken off
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the data in it stays closed
+		return Costs{}, fmt.Errorf("explain: %w", err)
+	}
 	server, err := localpg.Start(ctx, localpg.Options{
 		Dir: dir, BinDir: o.BinDir, Throwaway: true, Log: o.Progress,
 		// nothing is to happen on its own while time is taken
