@@ -34,10 +34,11 @@ type cli struct {
 		Matrix  policyMatrixCmd  `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
 		Explain policyExplainCmd `cmd:"" help:"Measure what the policies cost, on books made for it; never on a live database."`
 	} `cmd:"" help:"Look after the policies."`
-	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
-	MigrateLegacy migrateLegacyCmd `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
-	Isolation     isolationCmd     `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
-	Version       versionCmd       `cmd:"" help:"Print the version."`
+	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
+	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
+	IsolationVerify isolationVerifyCmd `cmd:"" help:"Check the signature of an isolation report."`
+	Version         versionCmd         `cmd:"" help:"Print the version."`
 }
 
 func main() {
