@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-go test-majors lint fmt generate bench mutate mutate-sample
+.PHONY: help run build isolation test test-go test-majors lint fmt generate bench mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ run: build ## run the whole product on http://localhost:8080
 
 build: ## build bin/rowhouse
 	@$(GO) build -o bin/rowhouse ./cmd/rowhouse
+
+isolation: build ## show that landlords are kept apart; reports in build/
+	@tests/isolation/report.sh
 
 test: test-go test-majors ## run all tests
 
@@ -40,11 +43,11 @@ test-majors: tests/postgres/node_modules
 	done
 
 # build/mutation.md says which test has noticed which fault. For a sample that was
-# seen before: make mutate-sample SEED=20657
+# seen before: make mutate-sample SEED=20657; for some mutants: make mutate ONLY=app.units
 MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args
 
-mutate: ## weaken the database in each of some 2000 places, and see that the isolation suite notices (hours)
-	$(MUTATE) -all
+mutate: ## weaken the database in each of some 2500 places, and see that the isolation suite notices (hours)
+	$(MUTATE) -all $(if $(ONLY),-only '$(ONLY)')
 
 mutate-sample: ## the same for as many places as five minutes allow, others every day
 	$(MUTATE) -budget 5m $(if $(SEED),-seed $(SEED))

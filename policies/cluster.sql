@@ -38,11 +38,12 @@ memberships (member, role) as (
            unnest(array['rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user']) as persona
     union all values ('rowhouse_api', 'rowhouse_support'), ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover'),
                      ('rowhouse_migrator', 'rowhouse_clerk')
-    -- whoever migrates without being superuser has to become the owners
+    -- whoever migrates without being superuser has to become the owners; our own
+    -- logins, which may ask too, have what stands above
     union all
     select current_user, owner
       from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk']) as owner
-     where current_user <> 'rowhouse_migrator'
+     where current_user not like 'rowhouse\_%'
        and not (select rolsuper from pg_roles where rolname = current_user)
 ),
 granted (member, role) as (

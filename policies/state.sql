@@ -8,7 +8,7 @@
 --                    them and by falling step
 --   kind, object     which fact; there is one of each
 --   fact             what is so; another text is another fact
---   widest           the fact that would let in whatever this one lets in, and more
+--   widest           facts that let in whatever this one lets in, and more
 --   replaces         making it replaces another fact of the same object; otherwise that
 --                    one is undone first
 --   make, unmake     statements; without any, it is not for policies to mend
@@ -142,16 +142,22 @@ policy_texts as (
     select *,
            format('create policy %I on %s as %s for %s to %s', polname, relation,
                   case when polpermissive then 'permissive' else 'restrictive' end, command, grantees) as head,
-           format('%s %s %s%s%s (policy %s)',
-                  case command when 'all' then 'read and change' when 'select' then 'read' when 'insert' then 'insert into'
-                               when 'delete' then 'delete from' else command end,
-                  'rows of', relation,
-                  ' where ' || regexp_replace(qual, '\s+', ' ', 'g'),
-                  ' as rows where ' || regexp_replace(admitted, '\s+', ' ', 'g'), polname) as deed
+           ' using (' || qual || ')' as using_qual, ' with check (' || admitted || ')' as with_check,
+           case when qual is not null then ' using (true)' end as using_true,
+           case when admitted is not null then ' with check (true)' end as with_check_true,
+           format('%s %s%s%s (policy %s)',
+                  case command when 'all' then 'read and change rows of' when 'select' then 'read rows of' when 'insert' then 'insert rows into'
+                               when 'update' then 'update rows of' else 'delete rows of' end,
+                  relation, ' where ' || old_rows, case when qual is null then ' where ' else ', to become rows where ' end || new_rows,
+                  polname) as deed
       from policy_parts
+     -- on one line, and without how the caller is asked for once a statement
+     cross join lateral (select regexp_replace(regexp_replace(qual, '\s+', ' ', 'g'), '\( SELECT (app\.\w+\(\)) AS \w+\)', '\1', 'g'),
+                                regexp_replace(regexp_replace(admitted, '\s+', ' ', 'g'), '\( SELECT (app\.\w+\(\)) AS \w+\)', '\1', 'g')
+                        ) as said (old_rows, new_rows)
 ),
 facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, widens_made, widens_unmade) as (
-    select 10, 'role', name::text, 'exists', null, false,
+    select 10, 'role', name::text, 'exists', null::text[], false,
            array['set local role none', format('create role %I nologin noinherit', name)], null::text[],
            format('the role %s would exist', name), format('%s is a role that these files do not know', name), true, false
       from roles
@@ -220,7 +226,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
 
     union all
     select step, 'grant', format('%s on %s %s, for %s', privilege, class, g.name, grantee),
-           case when grantable then 'held, and may be passed on' else 'held' end || by_others, 'held, and may be passed on', false,
+           case when grantable then 'held, and may be passed on' else 'held' end || by_others, array['held, and may be passed on'], false,
            array[as_owner, format('grant %s on %s %s to %s%s', lower(privilege), class, g.name, grantee,
                                   case when grantable then ' with grant option' end)],
            array[as_owner, format('revoke %s on %s %s from %s cascade', lower(privilege), class, g.name, grantee)]
@@ -238,7 +244,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       from grants g left join verbs v using (privilege)
     union all
     select 80, 'grant', format('%s on column %s.%s, for %s', privilege, name, col, grantee),
-           case when grantable then 'held, and may be passed on' else 'held' end || by_others, 'held, and may be passed on', false,
+           case when grantable then 'held, and may be passed on' else 'held' end || by_others, array['held, and may be passed on'], false,
            array[as_owner, format('grant %s (%s) on %s to %s%s', lower(privilege), col, name, grantee,
                                   case when grantable then ' with grant option' end)],
            array[as_owner, format('revoke %s (%s) on %s from %s cascade', lower(privilege), col, name, grantee)],
@@ -369,11 +375,10 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
 
     union all
     select 90, 'policy', format('%I on %s', polname, relation),
-           head || coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || admitted || ')', ''),
-           head || case when qual is not null then ' using (true)' else '' end
-                || case when admitted is not null then ' with check (true)' else '' end,
+           concat(head, using_qual, with_check),
+           array[concat(head, using_true, with_check_true), concat(head, using_true, with_check), concat(head, using_qual, with_check_true)],
            false,
-           array[as_owner, head || coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || admitted || ')', '')],
+           array[as_owner, concat(head, using_qual, with_check)],
            array[as_owner, format('drop policy %I on %s', polname, relation)],
            format(case when polpermissive then '%s could %s' else '%s could only %s, whatever else allows more' end, who.them, deed),
            format(case when polpermissive then '%s could no longer %s' else '%s would no longer be held to %s' end, who.them, deed),
@@ -381,7 +386,7 @@ facts (step, kind, object, fact, widest, replaces, make, unmake, made, unmade, w
       from policy_texts
      cross join lateral (select case grantees when 'public' then 'every role' else grantees end) as who (them)
 )
-select step, kind, object, fact, coalesce(widest, '') as widest, replaces, coalesce(make, '{}') as make, coalesce(unmake, '{}') as unmake,
+select step, kind, object, fact, coalesce(widest, '{}') as widest, replaces, coalesce(make, '{}') as make, coalesce(unmake, '{}') as unmake,
        coalesce(made, '') as made, coalesce(unmade, '') as unmade, widens_made, widens_unmade
   from facts
  order by step, kind collate "C", object collate "C";

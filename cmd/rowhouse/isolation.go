@@ -13,7 +13,7 @@ import (
 )
 
 type isolationCmd struct {
-	URL           string        `help:"Address of the server, without /api/v1. Other than this machine's must be https." default:"http://localhost:8080" placeholder:"URL"`
+	URL           string        `help:"Address of the server, without /api/v1. Other than this machine's must be https." default:"http://localhost:8080"`
 	LandlordA     string        `help:"E-mail address of the landlord who attacks (default: the first demo landlord, on this machine)." placeholder:"EMAIL"`
 	LandlordB     string        `help:"E-mail address of the landlord who is attacked (default: the second demo landlord, on this machine)." placeholder:"EMAIL"`
 	Rate          float64       `help:"Requests a second; 0 for as many as the server takes. Servers allow a landlord ten unless told otherwise." default:"8"`
@@ -21,8 +21,8 @@ type isolationCmd struct {
 	JSON          string        `name:"json" help:"Write the report to this file as JSON." placeholder:"FILE"`
 	JUnit         string        `name:"junit" help:"Write the report to this file as JUnit XML." placeholder:"FILE"`
 	HTML          string        `name:"html" help:"Write the report to this file as a page." placeholder:"FILE"`
-	Schedule      time.Duration `help:"Go on until stopped, with a run at once and then this long after the start of the one before." placeholder:"1h"`
-	MetricsListen string        `help:"With --schedule: where /metrics is served." default:"localhost:9464" placeholder:"ADDRESS"`
+	Schedule      time.Duration `help:"Go on until stopped, with a run at once and then this long after the start of the one before, such as 1h." placeholder:"DURATION"`
+	MetricsListen string        `help:"With --schedule: where /metrics is served." default:"localhost:9464"`
 }
 
 // Help is what --help says beyond the flags.

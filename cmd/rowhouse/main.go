@@ -27,16 +27,18 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
-		Plan   policyPlanCmd   `cmd:"" help:"Show what apply would change, as sentences and SQL."`
-		Apply  policyApplyCmd  `cmd:"" help:"Make roles, policies, grants and functions those of this build, and take away all others."`
-		Drift  policyDriftCmd  `cmd:"" help:"Tell by the exit status whether the database is as this build says."`
-		Lint   policyLintCmd   `cmd:"" help:"Check policies, grants, functions and keys against the rules; with the SQL that mends what is found."`
-		Matrix policyMatrixCmd `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
+		Plan    policyPlanCmd    `cmd:"" help:"Show what apply would change, as sentences and SQL."`
+		Apply   policyApplyCmd   `cmd:"" help:"Make roles, policies, grants and functions those of this build, and take away all others."`
+		Drift   policyDriftCmd   `cmd:"" help:"Tell by the exit status whether the database is as this build says."`
+		Lint    policyLintCmd    `cmd:"" help:"Check policies, grants, functions and keys against the rules; with the SQL that mends what is found."`
+		Matrix  policyMatrixCmd  `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
+		Explain policyExplainCmd `cmd:"" help:"Measure what the policies cost, on books made for it; never on a live database."`
 	} `cmd:"" help:"Look after the policies."`
-	Seed          seedCmd          `cmd:"" help:"Sign up demo landlords and fill their books."`
-	MigrateLegacy migrateLegacyCmd `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
-	Isolation     isolationCmd     `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
-	Version       versionCmd       `cmd:"" help:"Print the version."`
+	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
+	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
+	IsolationVerify isolationVerifyCmd `cmd:"" help:"Check the signature of an isolation report."`
+	Version         versionCmd         `cmd:"" help:"Print the version."`
 }
 
 func main() {

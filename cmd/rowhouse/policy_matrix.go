@@ -23,5 +23,5 @@ Any login can read it. What a freshly migrated database answers is kept in polic
 }
 
 func (c policyMatrixCmd) Run(ctx context.Context, cfg config.Config) error {
-	return app.PolicyMatrix(ctx, cfg, c.URL, c.Format, os.Stdout)
+	return app.WriteMatrix(ctx, cfg, c.URL, c.Format, os.Stdout)
 }

@@ -19,6 +19,7 @@ import (
 
 	"rowhouse/internal/config"
 	"rowhouse/internal/httpapi"
+	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/localauth"
 	"rowhouse/internal/localpg"
 	"rowhouse/internal/migrate"
@@ -128,6 +129,13 @@ func unlessStopped(ctx context.Context, err error) error {
 func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, error) {
 	if len(cfg.SealKeys.Keys()) == 0 {
 		cfg.SealKeys = s.keyring
+	}
+	if cfg.IsolationReportKeys == "" {
+		key, err := isolationreport.GenerateKey() // another with each start
+		if err != nil {
+			return cfg, err
+		}
+		cfg.IsolationReportKeys = key
 	}
 	if cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL {
 		return cfg, nil // the operator named both logins

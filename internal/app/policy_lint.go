@@ -42,7 +42,7 @@ func LintPolicies(ctx context.Context, cfg config.Config, o LintOptions, w io.Wr
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if report.Failed() {
-		return fmt.Errorf("policy lint: %d errors and %d warnings", report.Count(policy.Error), report.Count(policy.Warning))
+		return fmt.Errorf("policy lint: errors: %d, warnings: %d", report.Count(policy.Error), report.Count(policy.Warning))
 	}
 	return nil
 }

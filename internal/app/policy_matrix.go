@@ -8,9 +8,9 @@ import (
 	"rowhouse/internal/policy"
 )
 
-// PolicyMatrix writes to w who may do what in the database at url, or at
+// WriteMatrix writes to w who may do what in the database at url, or at
 // MIGRATE_DATABASE_URL if that is empty. Format is markdown or html.
-func PolicyMatrix(ctx context.Context, cfg config.Config, url, format string, w io.Writer) error {
+func WriteMatrix(ctx context.Context, cfg config.Config, url, format string, w io.Writer) error {
 	if url == "" {
 		if err := cfg.Require("MIGRATE_DATABASE_URL"); err != nil {
 			return err

@@ -72,6 +72,11 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		tokens.Close()
 		return nil, err
 	}
+	isolation, err := isolationReporter(cfg, version)
+	if err != nil {
+		tokens.Close()
+		return nil, err
+	}
 	d, err := openDB(ctx, cfg)
 	if err != nil {
 		tokens.Close()
@@ -92,7 +97,7 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
-		Contractors: contractors,
+		Contractors: contractors, Isolation: isolation,
 	})
 	if err != nil {
 		a.close()

@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
 )
@@ -39,6 +40,10 @@ type Config struct {
 	// RatePerMinute bounds the requests of one user to this process, and those from
 	// one address that need no sign-in; 0 means no bound.
 	RatePerMinute int
+
+	// Isolation reports on how landlords are kept apart; nil knows of nothing, and says
+	// so.
+	Isolation *isolationreport.Reporter
 
 	// Roles remembers what callers are; nil asks the database each time.
 	Roles *roles.Cache
@@ -67,6 +72,7 @@ type API struct {
 	roles    *roles.Cache
 	document []byte
 	found    contractorSearch
+	report   *isolationreport.Reporter
 
 	emailsProven bool
 	invited      func(context.Context, Invitation) error
@@ -88,6 +94,10 @@ func New(c Config) (*API, error) {
 		c.Roles = roles.New(nil) // remembers nothing unless it listens
 	}
 	a.roles = c.Roles
+	if c.Isolation == nil {
+		c.Isolation = isolationreport.New(isolationreport.Config{Version: c.Version})
+	}
+	a.report = c.Isolation
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -102,6 +112,8 @@ func New(c Config) (*API, error) {
 	})
 	r.Get("/healthz", a.alive)
 	r.Get("/readyz", a.ready)
+
+	r.With(limitRateByAddress(c.RatePerMinute)).Get(reportKeysPath, a.isolationReportKeys)
 
 	described := humaConfig(c.Version) // one document for both groups
 	r.Group(func(r chi.Router) {
@@ -145,6 +157,7 @@ func (a *API) routes(api huma.API) {
 	list(api, "/dashboard", "getDashboard", "Show what there is and what waits to be done", a.getDashboard)
 	list(api, "/search", "search", "Search among all that is yours", a.search)
 	list(api, "/audit", "listAudit", "List who changed what, newest first", a.listAudit)
+	list(api, "/security/isolation-report", "getIsolationReport", "Show how you are kept apart from other landlords, and how that was checked", a.isolationReport)
 
 	list(api, "/units", "listUnits", "List your units", a.listUnits)
 	keep(api, a.db, unitsResource)

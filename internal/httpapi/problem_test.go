@@ -24,6 +24,7 @@ var routes = []struct {
 	{http.MethodGet, "/dashboard", nil},
 	{http.MethodGet, "/search", nil},
 	{http.MethodGet, "/audit", nil},
+	{http.MethodGet, "/security/isolation-report", nil},
 	{http.MethodGet, "/units", nil},
 	{http.MethodPost, "/units", object{"name": "Attic"}},
 	{http.MethodGet, "/units/" + noSuchRow, nil},

@@ -76,6 +76,7 @@ var roundTripTests = []struct {
 	{"search", "GET /search?q=a", nil, nil, 0},
 	{"listAudit", "GET /audit", nil, nil, 2},
 	{"listAudit", "GET /audit?cursor=*&table=units&action=insert&limit=100", nil, nil, 2},
+	{"getIsolationReport", "GET /security/isolation-report", nil, nil, 0}, // over connections of its own, once a minute
 
 	{"listUnits", "GET /units", nil, nil, 2},
 	{"listUnits", "GET /units?q=1&sort=-createdAt&status=VACANT", nil, nil, 2},

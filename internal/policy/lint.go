@@ -95,6 +95,13 @@ func lint(ctx context.Context, tx pgx.Tx) (Report, error) {
 	if _, err := tx.Exec(ctx, "set local search_path = pg_catalog, pg_temp; set local jit = off"); err != nil {
 		return Report{}, err
 	}
+	var migrated bool
+	if err := tx.QueryRow(ctx, "select to_regnamespace('app') is not null and to_regrole('rowhouse_clerk') is not null").Scan(&migrated); err != nil {
+		return Report{}, err
+	}
+	if !migrated {
+		return Report{}, errors.New("the database has no schema app: run rowhouse migrate first")
+	}
 	fromCatalog, err := lintCatalog(ctx, tx)
 	if err != nil {
 		return Report{}, err

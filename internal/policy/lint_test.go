@@ -135,6 +135,7 @@ func TestLint(t *testing.T) {
 		{"alter function app.current_user_id() immutable", []string{"RH109 app.current_user_id()"}},
 		{"alter policy landlord_select_units on app.units using (" + mine + " and random() < 2)", []string{"RH109 random()"}},
 		{"alter policy landlord_select_units on app.units using (" + mine + " and name ilike 'a%')", []string{"RH110 policy landlord_select_units on app.units"}},
+		{"alter policy landlord_select_units on app.units using (" + mine + " and length(name) > 1)", []string{"RH110 policy landlord_select_units on app.units"}},
 
 		// functions
 		{"alter function app.delete_unit(uuid) set search_path = ''", []string{"RH201 app.delete_unit(uuid)"}},
@@ -206,4 +207,10 @@ func TestLintOfTheCluster(t *testing.T) {
 	} {
 		try(t, d, tt.plant, tt.want...)
 	}
+}
+
+func TestLintBeforeMigrating(t *testing.T) {
+	t.Parallel()
+	_, err := Lint(t.Context(), dbtest.Empty(t).URL("postgres"))
+	require.ErrorContains(t, err, "rowhouse migrate")
 }

@@ -250,7 +250,7 @@ func cell(access []Access, persona string) string {
 		if strings.Contains(a.Through, "(") {
 			letter += "†"
 		}
-		if scope := a.scope(); scope == last && len(parts) > 0 {
+		if scope := a.Scope(); scope == last && len(parts) > 0 {
 			parts[len(parts)-1] += " " + letter
 		} else {
 			parts, last = append(parts, scope+" "+letter), scope
@@ -267,8 +267,10 @@ var myself = regexp.MustCompile(`^\w+ = app\.current_user_id\(\)$`)
 
 const owned = "owner_user_id = app.current_user_id()"
 
-// scope is one word for the rows of a.
-func (a Access) scope() string {
+// Scope is one word for the rows of a: "own", those whose owner is the caller, or
+// some of them; "self", the row that is the caller; "some"; "every"; "none"; or
+// nothing, if no policy is asked.
+func (a Access) Scope() string {
 	rows := a.Using
 	if rows == nil {
 		rows = a.Checks

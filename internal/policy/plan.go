@@ -87,9 +87,9 @@ func Compare(desired, live []Fact) Plan {
 		switch {
 		case isLive && l.Fact == d.Fact:
 		case isLive && d.Replaces:
-			add(Change{d.Kind, d.Object, sentences(d.Made), d.WidensMade && l.Fact != d.Widest}, step{}, step{d.Step, d.Make})
+			add(Change{d.Kind, d.Object, sentences(d.Made), d.WidensMade && !slices.Contains(d.Widest, l.Fact)}, step{}, step{d.Step, d.Make})
 		case isLive:
-			widens := (d.WidensMade || l.WidensUnmade) && l.Fact != d.Widest
+			widens := (d.WidensMade || l.WidensUnmade) && !slices.Contains(d.Widest, l.Fact)
 			add(Change{d.Kind, d.Object, sentences(d.Made, l.Unmade), widens}, step{l.Step, l.Unmake}, step{d.Step, d.Make})
 		case d.Kind != "owner": // what is missing gets its owner when it is made
 			add(Change{d.Kind, d.Object, sentences(d.Made), d.WidensMade}, step{}, step{d.Step, d.Make})

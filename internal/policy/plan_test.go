@@ -46,6 +46,16 @@ var harms = []harm{
 		says:    "rowhouse_landlord could read rows of app.units where (owner_user_id", widens: true,
 	},
 	{
+		sql:     "alter policy landlord_update_tenants on app.tenants with check (true)",
+		changes: []string{"policy: landlord_update_tenants on app.tenants"},
+		says:    "rowhouse_landlord could no longer update rows of app.tenants where (owner_user_id = app.current_user_id()), to become rows where true",
+	},
+	{
+		sql:     "drop policy landlord_insert_units on app.units",
+		changes: []string{"policy: landlord_insert_units on app.units"},
+		says:    "rowhouse_landlord could insert rows into app.units where (owner_user_id = app.current_user_id()) (policy", widens: true,
+	},
+	{
 		sql:     "create policy everything on app.properties to public using (true)",
 		changes: []string{"policy: everything on app.properties"},
 		says:    "every role could no longer read and change rows of app.properties where true",

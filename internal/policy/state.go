@@ -20,7 +20,7 @@ type Fact struct {
 	Kind         string   `json:"kind"`
 	Object       string   `json:"object"`
 	Fact         string   `json:"fact"`
-	Widest       string   `json:"widest,omitempty"`
+	Widest       []string `json:"widest,omitempty"`
 	Replaces     bool     `json:"replaces,omitempty"`
 	Make         []string `json:"make,omitempty"`
 	Unmake       []string `json:"-"`

@@ -270,13 +270,17 @@ func (r *run) unharmed(ctx context.Context, by *operation) error {
 		if !known {
 			continue
 		}
+		get := *itemOf(r.all, row.kind).get
+		if !a.ok() && a.status != http.StatusNotFound { // as long as the server does not say that it is gone
+			r.uncovered(get, "landlord B's own is answered %s", a.problem())
+			continue
+		}
 		found := differences(row.seen, a, nil, nil)
 		row.seen = a
 		if len(found) == 0 {
 			continue
 		}
 		r.harmed = true
-		get := *itemOf(r.all, row.kind).get
 		if by == nil {
 			by = &get // nothing says which operation it was
 		}

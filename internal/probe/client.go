@@ -21,6 +21,7 @@ type client struct {
 	http *http.Client
 	tick <-chan time.Time // nil for no bound
 	sent int
+	lost bool // an answer to what may have made a row
 }
 
 // answer is a response read to its end.
@@ -61,13 +62,19 @@ func (c *client) once(ctx context.Context, method, target string, header http.He
 	if c.tick != nil {
 		select {
 		case <-ctx.Done():
-			return answer{}, ctx.Err()
 		case <-c.tick:
 		}
+	}
+	if ctx.Err() != nil {
+		return answer{}, ctx.Err()
 	}
 	var reader io.Reader = http.NoBody
 	if body != nil {
 		reader = bytes.NewReader(body)
+	}
+	if method != http.MethodGet {
+		// who stops waiting does not learn what was made, and could not delete it
+		ctx = context.WithoutCancel(ctx)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.base+target, reader)
 	if err != nil {
@@ -77,11 +84,13 @@ func (c *client) once(ctx context.Context, method, target string, header http.He
 	c.sent++
 	response, err := c.http.Do(r)
 	if err != nil {
+		c.lost = c.lost || method != http.MethodGet
 		return answer{}, withoutQuery(err)
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
+		c.lost = c.lost || method != http.MethodGet
 		return answer{}, fmt.Errorf("read the answer: %w", err)
 	}
 	if len(data) > maxAnswer {

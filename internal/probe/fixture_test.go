@@ -23,6 +23,7 @@ type shop struct {
 	bugs  map[string]bool
 	notes map[string]*note
 	keys  map[string]string // ids by Idempotency-Key
+	read  int               // how often a single note was
 }
 
 type note struct {
@@ -176,6 +177,11 @@ func (s *shop) create(w http.ResponseWriter, r *http.Request, caller string) {
 	}
 	n := &note{ID: uuid.NewString(), Text: data.Text, About: data.NoteID, Version: 1, owner: caller}
 	s.notes[n.ID], s.keys[key] = n, n.ID
+	if s.bugs["loses answers"] && len(s.notes) == 2 {
+		s.mu.Unlock()
+		<-r.Context().Done() // the probe waits no longer
+		s.mu.Lock()
+	}
 	say(w, http.StatusCreated, n)
 }
 
@@ -187,7 +193,10 @@ func (s *shop) mayName(id, caller string) bool {
 
 func (s *shop) get(w http.ResponseWriter, r *http.Request, caller string) {
 	n, ok := s.notes[r.PathValue("id")]
+	s.read++
 	switch {
+	case s.bugs["down later"] && s.read > 2:
+		say(w, http.StatusInternalServerError, nil)
 	case ok && (n.owner == caller || s.bugs["read"]):
 		say(w, http.StatusOK, n)
 	case ok && s.bugs["oracle"]:

@@ -13,9 +13,11 @@ import (
 // how they look.
 func (r *run) prepare(ctx context.Context) error {
 	for _, c := range []*canary{r.b, r.a} {
-		if err := r.clear(ctx, c); err != nil {
+		left, err := r.leftovers(ctx, c)
+		if err != nil {
 			return err
 		}
+		r.report.Leftovers += len(left) - len(r.removeAll(ctx, c, left))
 	}
 	for _, c := range []*canary{r.b, r.a} {
 		if err := r.furnish(ctx, c); err != nil {
@@ -24,9 +26,12 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	for _, c := range []*canary{r.b, r.a} {
 		for _, row := range c.rows {
-			a, _, err := r.look(ctx, c, row)
+			a, known, err := r.look(ctx, c, row)
 			if err != nil {
 				return err
+			}
+			if known && !a.ok() {
+				return fmt.Errorf("landlord %s's own %s are answered %s", strings.ToUpper(c.name), row.kind, a.problem())
 			}
 			row.seen = a
 		}
@@ -34,9 +39,9 @@ func (r *run) prepare(ctx context.Context) error {
 	return nil
 }
 
-// clear deletes what an earlier run has left behind. In passing, it learns which
+// leftovers are the rows that a run has left behind. In passing, it learns which
 // ids are the canary's.
-func (r *run) clear(ctx context.Context, c *canary) error {
+func (r *run) leftovers(ctx context.Context, c *canary) ([]*row, error) {
 	texts := map[*row]string{} // of all rows that can be deleted
 	for _, o := range r.all {
 		if o.method != http.MethodGet || strings.Contains(o.path, "{") || len(r.unfillable(o)) > 0 {
@@ -44,26 +49,23 @@ func (r *run) clear(ctx context.Context, c *canary) error {
 		}
 		items, err := r.list(ctx, c, o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if itemOf(r.all, o.collection()).remove == nil {
 			continue
 		}
 		for _, item := range items {
-			var named struct{ ID string }
-			if json.Unmarshal(item, &named) == nil && !strings.Contains(string(item), kept) {
-				texts[&row{kind: o.collection(), id: named.ID}] = string(item)
+			var known struct{ ID string }
+			if json.Unmarshal(item, &known) == nil && !strings.Contains(string(item), kept) {
+				texts[&row{kind: o.collection(), id: known.ID}] = string(item)
 			}
 		}
 	}
-	left := leftovers(texts)
-	rest := r.removeAll(ctx, c, left)
-	r.report.Leftovers += len(left) - len(rest)
-	return nil
+	return named(texts), nil
 }
 
-// leftovers are the rows that have the probe's name, and those that refer to them.
-func leftovers(texts map[*row]string) []*row {
+// named are the rows that have the probe's name, and those that refer to them.
+func named(texts map[*row]string) []*row {
 	var left []*row
 	for {
 		before := len(left)
@@ -211,12 +213,13 @@ func (r *run) make(ctx context.Context, c *canary, o operation) error {
 		return fmt.Errorf("%s: %w", o.ID, err)
 	}
 	r.judged(o)
-	if a.header.Get("Idempotency-Replayed") == "true" || a.status == http.StatusUnprocessableEntity && c == r.a {
-		r.cross(o, "an Idempotency-Key is its landlord's own", o.method+" "+o.path+" with the key that landlord B used", []string{a.problem()})
+	var made struct{ ID string }
+	_ = json.Unmarshal(a.body, &made) // without one, it was not made
+	if r.other(c).known[made.ID] != "" || a.status == http.StatusUnprocessableEntity && c == r.a {
+		r.cross(o, "an Idempotency-Key is its landlord's own", o.method+" "+o.path+" with the key that landlord B used", []string{"status " + a.problem()})
 		return nil
 	}
-	var made struct{ ID string }
-	if a.status != http.StatusCreated || json.Unmarshal(a.body, &made) != nil || made.ID == "" {
+	if a.status != http.StatusCreated || made.ID == "" {
 		r.uncovered(o, "landlord %s's own is answered %s", strings.ToUpper(c.name), a.problem())
 		return nil
 	}

@@ -37,7 +37,7 @@ func TestCrossed(t *testing.T) {
 		"silent change":   {"updateNote", "/version"},
 		"delete":          {"deleteNote", "status 204, not 403"},
 		"reference":       {"createNote", "status 201, not 403"}, // and updateNote
-		"keys":            {"createNote", "201"},
+		"keys":            {"createNote", "status 201"},
 		"no session":      {"getSummary", "status 200, not 401"},
 		"unsigned tokens": {"getNote", "status 404, not 401"},
 	} {
@@ -81,6 +81,7 @@ func TestIncomplete(t *testing.T) {
 		"takes what nobody knows": {"createNote", "no value is known for member shape of the body"},
 		"refuses everything":      {"updateNote", "with none of A's own ids in path id is the answer another"},
 		"down":                    {"getNote", "is answered 500"},
+		"down later":              {"getNote", "is answered 500"},
 	} {
 		t.Run(cause, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +135,18 @@ func TestStopped(t *testing.T) {
 	require.Equal(t, Incomplete, report.Verdict)
 	require.NotEmpty(t, report.Error)
 	require.Empty(t, s.left())
+}
+
+// What was made although the answer did not come is found by its name.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	s, o := newShop(t, "loses answers")
+	o.Timeout = 500 * time.Millisecond
+	report := Run(t.Context(), o)
+	require.Equal(t, Incomplete, report.Verdict, text(t, report))
+	require.Contains(t, report.Error, "createNote")
+	require.Empty(t, s.left())
+	require.Empty(t, report.NotDeleted)
 }
 
 func TestCannotSignIn(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// cleanUp deletes the rows that the run has made for a canary.
+// cleanUp deletes the rows that the run has made for a canary, and those that it
+// may have made without learning of it.
 func (r *run) cleanUp(ctx context.Context, c *canary) {
 	var made []*row
 	for _, row := range c.rows {
@@ -17,7 +18,15 @@ func (r *run) cleanUp(ctx context.Context, c *canary) {
 			made = append(made, row)
 		}
 	}
-	for row, why := range r.removeAll(ctx, c, made) {
+	left := r.removeAll(ctx, c, made)
+	if r.client.lost {
+		found, err := r.leftovers(ctx, c)
+		if err != nil {
+			r.report.NotDeleted = append(r.report.NotDeleted, fmt.Sprintf("rows of landlord %s, as looking for them fails: %s", strings.ToUpper(c.name), err))
+		}
+		left = r.removeAll(ctx, c, found)
+	}
+	for row, why := range left {
 		r.report.NotDeleted = append(r.report.NotDeleted, fmt.Sprintf("%s %s of landlord %s: %s", row.kind, row.id, strings.ToUpper(c.name), why))
 	}
 	slices.Sort(r.report.NotDeleted)

@@ -154,7 +154,7 @@ func (r *run) send(ctx context.Context, c *canary, q request) (answer, error) {
 	if c == nil {
 		c = r.a
 	} else if o := q.operation; o.makes() && a.status == http.StatusCreated {
-		c.made(o, a)
+		c.made(o, a, r.other(c))
 	}
 	if c == r.b && (r.comparing || r.harmed) {
 		return a, nil

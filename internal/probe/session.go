@@ -24,7 +24,7 @@ type session struct {
 
 // bound sends everything within a context: the libraries take none.
 type bound struct {
-	ctx  context.Context //nolint:containedctx // this is what it is for
+	ctx  context.Context
 	next http.RoundTripper
 }
 

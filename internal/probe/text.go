@@ -53,11 +53,15 @@ func (r *Report) Sentence() string {
 	case Held:
 		return fmt.Sprintf("all %d operations were tried, and none lets through what is another landlord's.", len(r.Operations))
 	}
-	if len(r.Operations) == 0 {
+	switch missed := r.Count(OperationNotCovered); {
+	case len(r.Operations) == 0:
 		return "nothing could be tried."
+	case missed > 0:
+		return fmt.Sprintf("nothing crossed in what was tried, but %d of %d operations were not covered.", missed, len(r.Operations))
+	case len(r.NotDeleted) > 0:
+		return fmt.Sprintf("nothing crossed, but %d rows of the run were not deleted.", len(r.NotDeleted))
 	}
-	return fmt.Sprintf("nothing crossed in what was tried, but %d of %d operations were not covered or rows were left.",
-		r.Count(OperationNotCovered), len(r.Operations))
+	return "nothing crossed in what was tried, but the run ended early."
 }
 
 // Took is how long the run took.

@@ -22,15 +22,15 @@ bare as (
       from policies p
 ),
 calls as (
-    select distinct p.oid, f.oid as function
+    select distinct p.oid, f.oid as function, m[1] = 'opno' as operator
       from policies p
      cross join lateral regexp_matches(p.tree, ':(funcid|opno) ([0-9]+)', 'g') as m
       left join pg_operator o on m[1] = 'opno' and o.oid = m[2]::oid
       join pg_proc f on f.oid = coalesce(o.oprcode::oid, m[2]::oid)
 ),
--- functions of what the statement says of a row, not of who asks; not leakproof, and harmless
-accepted (signature, why) as (
-    values ('lower(text)', 'cannot fail')
+-- not leakproof, and harmless: they cannot fail
+accepted (signature) as (
+    values ('lower(text)')
 ),
 reads as (
     select distinct p.polrelid as reader, m[1]::oid as read
@@ -135,8 +135,9 @@ select 'RH110', 'warning', p.object,
        format('%s is not leakproof: its errors can tell of rows that the policy hides, and it holds conditions of the query back from the index.',
               f.oid::regprocedure),
        '-- compare with = on uuid, text, date or timestamptz instead, or let the table keep the computed value'
-  from calls c join policies p using (oid) join pg_proc f on f.oid = c.function
+  from calls c join bare p using (oid) join pg_proc f on f.oid = c.function
  where not f.proleakproof
-   -- without a row's value to take it can tell of none
-   and f.pronargs > 0 and f.oid <> all (array['current_setting(text)'::regprocedure, 'current_setting(text, boolean)'::regprocedure])
+   -- what runs once a statement takes no row's value, and cannot tell of one
+   and (c.operator or p.rest ~ ('\m' || f.proname || '\('))
+   and f.pronargs > 0 and f.proname <> 'current_setting' -- which RH105 finds
    and f.oid::regprocedure::text not in (select signature from accepted)

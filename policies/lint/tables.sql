@@ -84,6 +84,9 @@ select 'RH007', 'error', t.name || '.owner_user_id',
  where t.owner_column is not null
    and case when t.owner_default is null
             then exists (select from personas p where has_any_column_privilege(p.oid, t.oid, 'insert'))
+                 -- unless a trigger says it before the row is written
+                 and not exists (select from pg_trigger g join pg_proc f on f.oid = g.tgfoid
+                                  where g.tgrelid = t.oid and g.tgtype & 7 = 7 and f.prosrc ~* 'new\.owner_user_id\s*:=')
             else t.owner_default <> 'app.current_user_id()' end
 
 union all

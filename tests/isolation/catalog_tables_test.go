@@ -126,6 +126,10 @@ func TestKeys(t *testing.T) {
 	}
 	slices.Sort(others)
 	require.Equal(t, slices.Sorted(maps.Keys(byOtherThanOwner)), others, "indexes not led by the owner, without a reason in expectations.go")
+	require.Equal(t, slices.Sorted(maps.Keys(loose)), list(t, w, ours+`select format('%s.%s', name, attname)
+		from ours join pg_attribute a on attrelid = ours.oid and attnum > 0 and atttypid = 'uuid'::regtype and attname <> 'id'
+		where relkind = 'r' and not exists (select from pg_constraint where conrelid = ours.oid and contype = 'f' and attnum = any (conkey))
+		order by format('%s.%s', name, attname) collate "C"`), "columns that refer without a foreign key")
 	none(t, w, ours+`select format('%s: %s', conname, pg_get_constraintdef(k.oid)) || ' does not carry the owner along'
 		from ours join pg_constraint k on conrelid = ours.oid and contype = 'f'
 		join pg_attribute here on here.attrelid = conrelid and here.attnum = conkey[1]

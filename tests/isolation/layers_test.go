@@ -71,7 +71,7 @@ func TestLayers(t *testing.T) {
 				a := w.connect(t, &caller{name: servant, login: "rowhouse_migrator", role: servant, identity: sealed(servant, w.a.UserID)})
 				for _, name := range w.tables {
 					// deleting is what the one is for, and what triggers write is the other's
-					if !grantsAlone && !(servant == "rowhouse_clerk" && tables[name].byTriggers) {
+					if !grantsAlone && (servant != "rowhouse_clerk" || !tables[name].byTriggers) {
 						attackLayer(t, w, a, name, secrets, false)
 					}
 				}

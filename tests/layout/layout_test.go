@@ -18,16 +18,17 @@ const module = "rowhouse"
 // allowed lists, for every package of ours, the packages of ours that it may
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
-	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/probe", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
+	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/isolationreport", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
-	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/imagemeta", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/imagemeta", "internal/isolationreport", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
 	"internal/legacy":           {"internal/migrate"},
 	"internal/seed":             {"internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
-	"internal/policy":           {"internal/guard", "internal/migrate", "policies"},
+	"internal/policy":           {"internal/guard", "internal/localpg", "internal/migrate", "internal/seal", "policies"},
 	"internal/migrate":          {"internal/query", "internal/seal", "policies", "sql/migrations"},
 	"internal/db":               {"internal/auth", "internal/errs", "internal/requestid", "internal/seal", "sql/session"},
 	"internal/storage":          {"internal/auth"},
@@ -52,6 +53,7 @@ var allowed = map[string][]string{
 	"tests/bench":               {},
 	"tests/e2e":                 {},
 	"tests/isolation":           {},
+	"tests/isolation/result":    {"internal/isolationreport"},
 	"tests/layout":              {},
 	"tests/mutate":              {},
 }

@@ -37,3 +37,4 @@ select 'setting of a login', null, format('%s of %s', split_part(setting, '=', 1
               case when setting ~ '^search_path=' then split_part(setting, '=', 2) else quote_literal(split_part(setting, '=', 2)) end),
        format('alter role %I reset %I', rolname, split_part(setting, '=', 1))
   from pg_db_role_setting d join ours r on r.oid = d.setrole and d.setdatabase = 0 cross join unnest(d.setconfig) as setting
+ where setting !~ '^random_page_cost=' -- protects nobody

@@ -20,7 +20,6 @@ changes (family, signature, name, old, new) as (
     select k.inner_pad', 'return user_id::uuid;
     end if;
     select k.inner_pad'),
-    ('seal check skipped', 'app.current_user_id()', 'garbage is an error', 'return user_id::uuid', 'return current_setting(''app.user_id'')::uuid; return null'),
     ('guard skipped', 'app.guard_owned_row()', 'owner', 'new.owner_user_id is distinct from old.owner_user_id', 'false'),
     ('guard skipped', 'app.guard_owned_row()', 'id', 'new.id is distinct from old.id', 'false'),
     ('guard skipped', 'app.guard_owned_row()', 'creator', 'new.created_by is distinct from old.created_by', 'false'),
