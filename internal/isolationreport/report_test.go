@@ -2,6 +2,7 @@ package isolationreport
 
 import (
 	"encoding/base64"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,10 @@ import (
 	"rowhouse/internal/probe"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // faults are planted here
+	os.Exit(dbtest.Main(m))
+}
 
 const (
 	commit  = "4f2a9c01b7de53a1c0b9e8d7f6a5b4c3d2e1f009"
