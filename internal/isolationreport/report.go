@@ -56,13 +56,13 @@ type PersonaCount struct {
 // Table is a table and who may do what with it.
 type Table struct {
 	Table       string   `json:"table" example:"app.units"`
-	RowSecurity bool     `json:"rowSecurity" doc:"Whether the policies bind everybody, the table's owner included"`
+	RowSecurity bool     `json:"rowSecurity" doc:"Whether the policies bind everybody, whoever the table belongs to included"`
 	Policies    int      `json:"policies" example:"7"`
 	Boundaries  int      `json:"boundaries" example:"1"`
 	InWords     []string `json:"inWords" nullable:"false" example:"[\"Only you can add, change and delete your units.\"]" doc:"Read off the live database"`
 }
 
-// Function is a function that runs as its owner.
+// Function is a function that runs with the rights of a role of its own.
 type Function struct {
 	Name    string   `json:"name" example:"app.delete_unit"`
 	RunsAs  string   `json:"runsAs" example:"rowhouse_remover"`
@@ -83,7 +83,7 @@ const (
 // Check is something that was looked for in the live database.
 type Check struct {
 	Name     string      `json:"name" example:"row_security"`
-	Meaning  string      `json:"meaning" example:"Row security is on for every table, and binds its owner too."`
+	Meaning  string      `json:"meaning" example:"Row security is on for every table, and binds whoever the table belongs to as well."`
 	Status   CheckStatus `json:"status" enum:"passed,warning,failed,not_run" doc:"warning: what is missing is hardening, and not the wall. not_run: the database did not answer."`
 	Findings int         `json:"findings" example:"0" doc:"How many things are not as they should be. The operator's log names them; this report does not, for whoever would use them."`
 	Rules    []string    `json:"rules" nullable:"false" example:"[]" doc:"The rules that were broken, as \"rowhouse policy lint\" numbers them"`
