@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,7 +38,7 @@ type Keys struct {
 // be private. A key's id is its thumbprint (RFC 7638). No error shows what was read.
 func ParseKeys(text string) (Keys, error) {
 	set, err := jwk.ParseString(text, jwk.WithPEM(true))
-	if err != nil || set.Len() == 0 {
+	if err != nil || set.Len() == 0 || !strings.HasSuffix(strings.TrimSpace(text), "-----") {
 		return Keys{}, errors.New("want EC keys in PEM, one after another: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
 	}
 	keys := Keys{public: jwk.NewSet()}
@@ -47,8 +48,11 @@ func ParseKeys(text string) (Keys, error) {
 		if err != nil {
 			return Keys{}, fmt.Errorf("key %d: %w", i+1, err)
 		}
-		if err := keys.public.AddKey(public); err != nil {
+		if _, there := keys.public.LookupKeyID(public.KeyID()); there {
 			return Keys{}, fmt.Errorf("key %d stands twice", i+1)
+		}
+		if err := keys.public.AddKey(public); err != nil {
+			return Keys{}, fmt.Errorf("key %d: %w", i+1, err)
 		}
 		if i > 0 {
 			continue
@@ -158,6 +162,12 @@ func Verify(answer, keys []byte) (r Report, keyID string, err error) {
 	set, err := jwk.Parse(keys)
 	if err != nil {
 		return Report{}, "", fmt.Errorf("read the keys: %w", err)
+	}
+	// a lax decoder overlooks bits at a part's end, so that two texts would be one signature
+	for part := range strings.SplitSeq(body.JWS, ".") {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return Report{}, "", errors.New("the signature is not a compact JWS")
+		}
 	}
 	message, err := jws.ParseString(body.JWS)
 	if err != nil || len(message.Signatures()) != 1 {

@@ -74,7 +74,7 @@ func TestMatrixShows(t *testing.T) {
 		{"grant execute on function app.delete_property(uuid) to rowhouse_tenant", "| rowhouse_tenant | DELETE | all | `owner_user_id = app.current_user_id()` | – | app.delete_property(uuid) |"},
 		{"alter function app.my_roles() reset search_path", "| `app.my_roles()` | rowhouse_clerk | **not set** |"},
 		{"grant usage on schema app to anon", "| app | rowhouse_owner | anon | USAGE |"},
-		{"grant rowhouse_owner to rowhouse_api", "| rowhouse_api | LOGIN | rowhouse_landlord, rowhouse_owner, rowhouse_tenant"},
+		{"grant rowhouse_owner to rowhouse_api", "| rowhouse_api | LOGIN | rowhouse_landlord, rowhouse_owner, rowhouse_support, rowhouse_tenant"},
 		{"alter role rowhouse_worker bypassrls", "| rowhouse_worker | LOGIN, BYPASSRLS |"},
 	}
 	for _, tt := range tests {

@@ -134,9 +134,9 @@ var harms = []harm{
 		says:    "the trigger guard_owned_row on app.units would run",
 	},
 	{
-		sql:     "drop trigger record_change on app.tenants",
-		changes: []string{"trigger: record_change on app.tenants"},
-		says:    "the trigger record_change on app.tenants would be this build's", widens: true,
+		sql:     "drop trigger record_update on app.tenants",
+		changes: []string{"trigger: record_update on app.tenants"},
+		says:    "the trigger record_update on app.tenants would be this build's", widens: true,
 	},
 	{
 		sql:     "create rule quiet as on delete to app.contractors do instead nothing",
@@ -228,9 +228,9 @@ var harms = []harm{
 		says:    "the trigger stray one on app.contractors would be no more", widens: true,
 	},
 	{
-		sql:     "create or replace trigger record_change after insert on app.contractors for each row execute function app.record_change()",
-		changes: []string{"trigger: record_change on app.contractors"},
-		says:    "the trigger record_change on app.contractors would be this build's", widens: true,
+		sql:     "create or replace trigger guard_owned_row after insert on app.contractors for each row execute function app.record_change()",
+		changes: []string{"trigger: guard_owned_row on app.contractors"},
+		says:    "the trigger guard_owned_row on app.contractors would be this build's", widens: true,
 	},
 	{
 		sql:     "create statistics app.together on name, city from app.properties",

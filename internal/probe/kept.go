@@ -69,6 +69,51 @@ func (r *run) keep(ctx context.Context, c *canary) error {
 	return nil
 }
 
+// keepGrant finds the grant to support of earlier runs, or makes it and at once takes
+// it back.
+func (r *run) keepGrant(ctx context.Context, c *canary) error {
+	ops := map[string]operation{}
+	for _, o := range r.all {
+		ops[o.ID] = o
+	}
+	for _, id := range []string{consenting, "listSupportGrants", "revokeSupportGrant"} {
+		if _, ok := ops[id]; !ok {
+			return nil
+		}
+	}
+	items, err := r.list(ctx, c, ops["listSupportGrants"])
+	if err != nil {
+		return err
+	}
+	var grant struct{ ID, Reason, State string }
+	if !slices.ContainsFunc(items, func(item json.RawMessage) bool {
+		return json.Unmarshal(item, &grant) == nil && grant.Reason == kept
+	}) {
+		q, err := c.ask(ops[consenting])
+		if err != nil {
+			return err
+		}
+		q.body["reason"] = kept
+		a, err := r.send(ctx, c, q)
+		if err != nil {
+			return fmt.Errorf("%s: %w", consenting, err)
+		}
+		if a.status != http.StatusCreated || json.Unmarshal(a.body, &grant) != nil {
+			r.uncovered(ops[consenting], "landlord %s's own is answered %s", strings.ToUpper(c.name), a.problem())
+			return nil
+		}
+		r.learn(c, ops[consenting], a)
+	}
+	c.add("supportgrants", grant.ID)
+	c.rows = append(c.rows, &row{kind: "supportgrants", id: grant.ID, kept: true})
+	r.report.Kept = append(r.report.Kept, fmt.Sprintf("the grant to support %q of landlord %s: it cannot be deleted; taken back and used by every run",
+		kept, strings.ToUpper(c.name)))
+	if grant.State == "LIVE" {
+		return r.settle(ctx, c, ops["revokeSupportGrant"], grant.ID, nil)
+	}
+	return nil
+}
+
 func (r *run) settle(ctx context.Context, c *canary, o operation, id string, body map[string]any) error {
 	q, err := c.ask(o)
 	if err != nil {

@@ -78,7 +78,7 @@ func (o operation) forTenants() bool { return strings.Contains(o.path, "/portal/
 
 // makes reports whether the operation makes a row that a canary can have.
 func (o operation) makes() bool {
-	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting
+	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting && o.ID != consenting
 }
 
 // item are the operations on single rows of a kind.
@@ -133,6 +133,13 @@ func (o operation) unfillable() []string {
 // life of a canary, to an address that cannot exist.
 const inviting = "inviteTenant"
 
+// consenting opens a landlord's books to support. What it makes cannot be deleted: it
+// is called once in the life of a canary, and at once taken back.
+const consenting = "createSupportGrant"
+
+// forSupport reports whether the operation reads as support does, under a grant.
+func (o operation) forSupport() bool { return strings.Contains(o.path, "/support/grants/") }
+
 // asLandlord is what limits the proof for operations that neither canary is for.
 const asLandlord = "for tenants; asked as a landlord, who is nobody's tenant"
 
@@ -142,6 +149,10 @@ func (o operation) uncontrolled(p place) string {
 	switch {
 	case o.forTenants():
 		return asLandlord
+	case o.forSupport():
+		return "for support; asked as a landlord, whom no grant lets read so"
+	case p.in == "query" && alike(p.kind, "supportgrants"):
+		return "lists what support has read, which is nothing of the canaries'"
 	case p.secret:
 		return "opened by a secret that only a mail holds; ids were tried in its place"
 	case o.ID == inviting:

@@ -17,7 +17,7 @@ func TestDocument(t *testing.T) {
 	require.NoError(t, err)
 	all, err := operations(text)
 	require.NoError(t, err)
-	kinds := []string{"tenantinvites", "results"} // kept, and found by a search
+	kinds := []string{"tenantinvites", "supportgrants", "results"} // kept, and found by a search
 	for _, o := range all {
 		if o.makes() {
 			kinds = append(kinds, o.collection())

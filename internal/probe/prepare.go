@@ -174,6 +174,9 @@ func (r *run) furnish(ctx context.Context, c *canary) error {
 	for _, o := range todo {
 		r.uncovered(o, "there is nothing to make this of")
 	}
+	if err := r.keepGrant(ctx, c); err != nil {
+		return err
+	}
 	if err := r.keep(ctx, c); err != nil {
 		return err
 	}

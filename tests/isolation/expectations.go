@@ -434,8 +434,9 @@ var loose = map[string]string{
 	"app.attachments.created_by": "kept", "app.contractors.created_by": "kept", "app.properties.created_by": "kept",
 	"app.tenancies.created_by": "kept", "app.tenant_invites.created_by": "kept", "app.tenants.created_by": "kept",
 	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
-	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept",
-	"app.audit_log.row_id": "of any table, and of rows that are gone",
+	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
+	"app.support_accesses.agent_user_id": "kept",
+	"app.audit_log.row_id":               "of any table, and of rows that are gone",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
