@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build isolation test test-go test-majors lint fmt generate bench mutate mutate-sample
+.PHONY: help run build isolation isolation-result test test-go test-majors lint fmt generate bench mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,7 +15,16 @@ run: build ## run the whole product on http://localhost:8080
 	@exec bin/rowhouse dev
 
 build: ## build bin/rowhouse
-	@$(GO) build -o bin/rowhouse ./cmd/rowhouse
+	@$(GO) build $(if $(SUITE),-ldflags "-X rowhouse/internal/isolationreport.suite=$(SUITE)") -o bin/rowhouse ./cmd/rowhouse
+
+# what the isolation report says of the build: the suite's result, if it ran here
+SUITE = $(file <build/isolation-suite.txt)
+
+isolation-result: ## run the isolation suite and keep its result for make build
+	@mkdir -p build
+	$(GO) test -count=1 -json ./tests/isolation >build/isolation-suite.json || true
+	$(GO) run ./tests/isolation/result -postgres "$$($(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep -o 'Postgres [0-9][0-9.]*' | head -1 | cut -d' ' -f2)" \
+		<build/isolation-suite.json >build/isolation-suite.txt
 
 isolation: build ## show that landlords are kept apart; reports in build/
 	@tests/isolation/report.sh
