@@ -50,6 +50,7 @@ func TestMutants(t *testing.T) {
 	}
 	mutants := chosen(t, enumerate(t, r.workers[0].conn))
 	t.Logf("%d mutants, %d workers, -seed %d", len(mutants), len(r.workers), *options.seed)
+	r.since = time.Now() // what the unmutated suite takes is nobody's sample
 	results := make([]*result, len(mutants))
 	for i, m := range mutants {
 		results[i] = &result{mutant: m}
