@@ -60,11 +60,11 @@ test-majors: tests/postgres/node_modules
 # seen before: make mutate-sample SEED=20657; for some mutants: make mutate ONLY=app.units
 MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args
 
-mutate: ## weaken the database in each of some 2500 places, and see that the isolation suite notices (hours)
+mutate: ## weaken the database in each of some 3000 places, and see that the isolation suite notices (hours)
 	$(MUTATE) -all $(if $(ONLY),-only '$(ONLY)')
 
-mutate-sample: ## the same for as many places as four minutes allow, others every day
-	$(MUTATE) -budget 4m $(if $(SEED),-seed $(SEED))
+mutate-sample: ## the same in 160 places, others every day
+	$(MUTATE) -sample 160 $(if $(SEED),-seed $(SEED)) $(if $(ONLY),-only '$(ONLY)')
 
 tests/%/node_modules: tests/%/package-lock.json
 	npm ci --no-audit --no-fund --prefix tests/$*

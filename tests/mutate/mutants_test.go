@@ -81,14 +81,20 @@ func conditions(t testing.TB, conn *pgx.Conn) []mutant {
 				mutation: fmt.Sprintf("alter policy %s on %s %s (%s)", policy, relation, clause, changed),
 			})
 		}
+		times := map[string]int{} // a condition may stand in a policy more than once
 		for _, c := range comparisons(expression) {
 			before, text, after := expression[:c.from], expression[c.from:c.to], expression[c.to:]
+			times[text]++
+			name := text
+			if n := times[text]; n > 1 {
+				name = fmt.Sprintf("%s, no. %d", text, n)
+			}
 			if text != expression {
-				add("condition dropped", text, before+"true"+after)
+				add("condition dropped", name, before+"true"+after)
 			}
 			if column := compared.FindStringSubmatch(text); column != nil {
 				if i := slices.IndexFunc(columns, func(c string) bool { return c != column[1] }); i >= 0 {
-					add("column swapped", fmt.Sprintf("%s for %s in %s", columns[i], column[1], text), before+"("+columns[i]+text[1+len(column[1]):]+after)
+					add("column swapped", fmt.Sprintf("%s for %s in %s", columns[i], column[1], name), before+"("+columns[i]+text[1+len(column[1]):]+after)
 				}
 			}
 		}

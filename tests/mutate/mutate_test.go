@@ -30,7 +30,7 @@ import (
 // options of the run, after -args on go test's command line.
 var options = struct {
 	all    *bool
-	budget *time.Duration
+	sample *int
 	seed   *uint64
 	only   *string
 	phase  *string
@@ -38,8 +38,8 @@ var options = struct {
 	deep   *bool
 	jobs   *int
 }{
-	all:    flag.Bool("all", false, "try every mutant"),
-	budget: flag.Duration("budget", 0, "begin nothing new after this time: a sample"),
+	all:    flag.Bool("all", false, "try every mutant, by comparison and by attack"),
+	sample: flag.Int("sample", 0, "try this many mutants; attack only those that the comparison does not notice"),
 	seed:   flag.Uint64("seed", uint64(time.Now().Unix()/86400), "the order in which mutants are sampled; today's by default"),
 	only:   flag.String("only", "", "try only mutants whose id matches this regular expression"),
 	phase:  flag.String("phase", "", `"catalog" or "attacks": only that phase`),

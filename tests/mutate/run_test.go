@@ -26,58 +26,46 @@ type result struct {
 
 func (r *result) killed() bool { return r.compared.killer != "" || r.attacked.killer != "" }
 
+// unmutated is no fault: what a test says of the database as it is.
+var unmutated = mutant{family: "no mutation", mutation: "select"}
+
 // run is one run over many mutants.
 type run struct {
 	t       *testing.T
 	workers []*worker
 	attacks []string // names of all tests that are no comparison
 	since   time.Time
-	budget  time.Duration
-	faults  []error // of the generator or of this program
+	passed  map[string]bool // attacks, with their tables, that were seen to pass without a mutation
+	faults  []error         // of the generator or of this program
 	mutex   sync.Mutex
 }
 
 // TestMutants runs the suite on mutants and fails if one survives.
 func TestMutants(t *testing.T) {
-	if !*options.all && *options.budget == 0 {
+	if !*options.all && *options.sample == 0 {
 		t.Skip("make mutate, or make mutate-sample")
 	}
 	r := newRun(t)
-	if *options.phase == "catalog" {
-		r.requireIntact(t, nil)
-	} else {
-		r.requireIntact(t, r.attacks)
-	}
+	r.requireIntact(t)
 	mutants := chosen(t, enumerate(t, r.workers[0].conn))
 	t.Logf("%d mutants, %d workers, -seed %d", len(mutants), len(r.workers), *options.seed)
-	r.since = time.Now() // what the unmutated suite takes is nobody's sample
+	r.since = time.Now()
 	results := make([]*result, len(mutants))
 	for i, m := range mutants {
 		results[i] = &result{mutant: m}
 	}
 
 	if *options.phase != "attacks" {
-		part := time.Duration(2) // the other half of the time is the attacks'
-		if *options.phase == "catalog" {
-			part = 1
-		}
-		r.each("compared with the expectations", results, part, func(w *worker, one *result) error { return r.compare(w, one) })
+		r.each("compared with the expectations", results, func(w *worker, one *result) error { return r.compare(w, one) })
 	}
 	if *options.phase != "catalog" {
-		attacked := slices.DeleteFunc(slices.Clone(results), func(one *result) bool { return *options.phase != "attacks" && !one.compared.ran })
-		// whether the others are noticed hangs on it
-		slices.SortStableFunc(attacked, func(a, b *result) int { return rank(a) - rank(b) })
-		r.each("attacked", attacked, 1, func(w *worker, one *result) error { return r.attack(w, one) })
+		attacked := slices.DeleteFunc(slices.Clone(results), func(one *result) bool {
+			return *options.phase != "attacks" && !one.compared.ran || *options.sample > 0 && one.killed()
+		})
+		r.each("attacked", attacked, func(w *worker, one *result) error { return r.attack(w, one) })
 	}
-	r.requireIntact(t, nil)
+	r.requireIntact(t)
 	report(t, r, results)
-}
-
-func rank(one *result) int {
-	if one.killed() {
-		return 1
-	}
-	return 0
 }
 
 func newRun(t *testing.T) *run {
@@ -87,7 +75,7 @@ func newRun(t *testing.T) *run {
 	require.NoError(t, err, "%s", output)
 	list, err := exec.CommandContext(t.Context(), suite, "-test.list", "^Test").Output()
 	require.NoError(t, err)
-	r := &run{t: t, since: time.Now(), budget: *options.budget}
+	r := &run{t: t, since: time.Now(), passed: map[string]bool{}}
 	names := strings.Fields(string(list))
 	for _, name := range comparisonTests {
 		require.Contains(t, names, name)
@@ -102,22 +90,14 @@ func newRun(t *testing.T) *run {
 	return r
 }
 
-// requireIntact wants tests to pass as long as nothing is mutated: all before the
-// first mutant, and the comparisons after the last on the same servers. The attacks
-// are shared out.
-func (r *run) requireIntact(t *testing.T, attacks []string) {
+// requireIntact wants the comparisons to pass as long as nothing is mutated: before
+// the first mutant, and after the last on the same servers.
+func (r *run) requireIntact(t *testing.T) {
 	t.Helper()
-	none := mutant{family: "no mutation", mutation: "select"}
 	var wait sync.WaitGroup
-	for i, w := range r.workers {
-		names := slices.Clone(comparisonTests)
-		for j, name := range attacks {
-			if j%len(r.workers) == i {
-				names = append(names, name)
-			}
-		}
+	for _, w := range r.workers {
 		wait.Go(func() {
-			v, err := w.test(t, none, narrowed(none), names)
+			v, err := w.test(t, unmutated, "", comparisonTests)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -132,6 +112,28 @@ func (r *run) requireIntact(t *testing.T, attacks []string) {
 	if t.Failed() {
 		t.FailNow()
 	}
+}
+
+// requirePasses wants an attack that has noticed a mutant to pass without it. It is
+// run for that once for each set of tables: most attacks never notice anything first.
+func (r *run) requirePasses(w *worker, attack, tables string) error {
+	r.mutex.Lock()
+	passed := r.passed[attack+" "+tables]
+	r.mutex.Unlock()
+	if passed {
+		return nil
+	}
+	v, err := w.test(r.t, unmutated, tables, []string{attack})
+	if err != nil {
+		return err
+	}
+	if v.killer != "" {
+		return fmt.Errorf("%s fails without a mutation: %s", v.killer, v.said)
+	}
+	r.mutex.Lock()
+	r.passed[attack+" "+tables] = true
+	r.mutex.Unlock()
+	return nil
 }
 
 // chosen are the mutants of this run, in its order: that of the catalog, or for a
@@ -153,21 +155,16 @@ func chosen(t *testing.T, all []mutant) []mutant {
 		seen[m.family]++
 	}
 	slices.SortStableFunc(all, func(a, b mutant) int { return turn[a.id()] - turn[b.id()] })
-	return all
+	return all[:min(*options.sample, len(all))]
 }
 
-// each has the workers do something with each mutant, until the part of the time
-// that is theirs is over.
-func (r *run) each(what string, results []*result, part time.Duration, do func(*worker, *result) error) {
+// each has the workers do something with each mutant.
+func (r *run) each(what string, results []*result, do func(*worker, *result) error) {
 	var next, done atomic.Int64
 	var wait sync.WaitGroup
 	for _, w := range r.workers {
 		wait.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(results) || r.budget > 0 && time.Since(r.since) > r.budget/part {
-					return
-				}
+			for i := int(next.Add(1)) - 1; i < len(results); i = int(next.Add(1)) - 1 {
 				if err := do(w, results[i]); err != nil {
 					r.mutex.Lock()
 					r.faults = append(r.faults, err)
@@ -226,7 +223,7 @@ func (r *run) attack(w *worker, one *result) error {
 		}
 		one.attacked = v
 		if v.killer != "" {
-			return nil
+			return r.requirePasses(w, v.killer, narrowed(one.mutant))
 		}
 	}
 	return nil
