@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build isolation isolation-result test test-go test-majors lint fmt generate bench mutate mutate-sample
+.PHONY: help run build isolation suite test test-go test-majors lint fmt generate bench mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,19 +14,19 @@ help: ## list the targets
 run: build ## run the whole product on http://localhost:8080
 	@exec bin/rowhouse dev
 
-build: ## build bin/rowhouse
-	@$(GO) build $(if $(SUITE),-ldflags "-X rowhouse/internal/isolationreport.suite=$(SUITE)") -o bin/rowhouse ./cmd/rowhouse
+COMMIT := $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null)
 
-# what the isolation report says of the build: the suite's result, if it ran here
-SUITE = $(file <build/isolation-suite.txt)
+# what the isolation report says of the build: results of the suite, if it ran here
+EMBEDDED = $(foreach kind,suite mutants,$(if $(wildcard build/isolation-$(kind).json),-X rowhouse/internal/isolationreport.$(kind)=$(shell base64 -w0 build/isolation-$(kind).json)))
 
-isolation-result: ## run the isolation suite and keep its result for make build
-	@mkdir -p build
-	$(GO) test -count=1 -json ./tests/isolation >build/isolation-suite.json || true
-	$(GO) run ./tests/isolation/result -postgres "$$($(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep -o 'Postgres [0-9][0-9.]*' | head -1 | cut -d' ' -f2)" \
-		<build/isolation-suite.json >build/isolation-suite.txt
+build: ## build bin/rowhouse, with the results of the isolation suite if it ran here
+	@$(GO) build -ldflags "$(EMBEDDED)" -o bin/rowhouse ./cmd/rowhouse
 
-isolation: build ## show that landlords are kept apart; reports in build/
+# one attack after another: nothing for a race detector, and it takes long enough
+suite:
+	@$(GO) test -count=1 -json ./tests/isolation | $(GO) run ./tests/isolation/result -commit "$(COMMIT)" -o build/isolation-suite.json
+
+isolation: ## show that landlords are kept apart; reports in build/
 	@tests/isolation/report.sh
 
 test: test-go test-majors ## run all tests
@@ -35,7 +35,7 @@ test-go: tests/supabase-js/node_modules tests/supabase-cli/node_modules
 	$(GO) vet ./...
 	@$(GO) test -count=1 -v -run '^TestWhichServer$$' ./internal/dbtest | grep 'the tests run on'
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /tests/isolation$$)
-	$(GO) test ./tests/isolation # one attack after another: nothing for a race detector, and it takes long enough
+	$(MAKE) suite
 
 # The database tests once more on the other major versions of Postgres, from npm,
 # where their programs run on this machine. The whole matrix of attacks runs on the
@@ -58,7 +58,7 @@ test-majors: tests/postgres/node_modules
 
 # build/mutation.md says which test has noticed which fault. For a sample that was
 # seen before: make mutate-sample SEED=20657; for some mutants: make mutate ONLY=app.units
-MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args
+MUTATE := $(GO) test -count=1 -timeout 0 -v -run '^TestMutants$$' ./tests/mutate -args -commit '$(COMMIT)'
 
 mutate: ## weaken the database in each of some 3000 places, and see that the isolation suite notices (hours)
 	$(MUTATE) -all $(if $(ONLY),-only '$(ONLY)')

@@ -94,6 +94,7 @@ type Suite struct {
 	Status  SuiteStatus  `json:"status" enum:"passed,failed,other_build,absent" doc:"other_build: it passed on another commit than this build's, or on one with changes"`
 	InWords string       `json:"inWords" example:"This build carries no result of the isolation suite."`
 	Result  *SuiteResult `json:"result,omitempty"`
+	Mutants *Mutants     `json:"mutants,omitempty" doc:"Whether the suite itself is awake, if that was tried on the same commit: the database was weakened in one place at a time"`
 }
 
 // SuiteStatus is what is known of the suite.
@@ -107,7 +108,8 @@ const (
 	SuiteAbsent     SuiteStatus = "absent"
 )
 
-// SuiteResult is what `make isolation-result` writes.
+// SuiteResult is what came of running the suite; `make test` and `make isolation`
+// write it.
 type SuiteResult struct {
 	Commit     string    `json:"commit" example:"4f2a9c01b7de53a1c0b9e8d7f6a5b4c3d2e1f009"`
 	Modified   bool      `json:"modified" doc:"Whether there were changes that are in no commit"`
@@ -117,15 +119,17 @@ type SuiteResult struct {
 	Passed     int       `json:"passed" example:"61" doc:"Tests that passed"`
 	Failed     int       `json:"failed" example:"0"`
 	Skipped    int       `json:"skipped" example:"0"`
-	Mutants    *Mutants  `json:"mutants,omitempty" doc:"Whether the suite itself is awake, if that was tried on the same commit: the database was weakened in one place at a time"`
 }
 
-// Mutants is what came of weakening the database on purpose.
+// Mutants is what came of weakening the database on purpose; `make mutate` and
+// `make mutate-sample` write it.
 type Mutants struct {
-	All      int `json:"all" example:"2500" doc:"Places in which it can be weakened"`
-	Judged   int `json:"judged" example:"320" doc:"How many of them were tried"`
-	Killed   int `json:"killed" example:"320" doc:"How many of those made a test fail, as they should"`
-	Survived int `json:"survived" example:"0"`
+	Commit   string `json:"commit" example:"4f2a9c01b7de53a1c0b9e8d7f6a5b4c3d2e1f009"`
+	Modified bool   `json:"modified" doc:"Whether there were changes that are in no commit"`
+	All      int    `json:"all" example:"2500" doc:"Places in which it can be weakened"`
+	Judged   int    `json:"judged" example:"320" doc:"How many of them were tried"`
+	Killed   int    `json:"killed" example:"320" doc:"How many of those made a test fail, as they should"`
+	Survived int    `json:"survived" example:"0"`
 }
 
 // Probe is what the last probe of a running server from outside found.

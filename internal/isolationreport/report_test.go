@@ -54,8 +54,8 @@ func current(t *testing.T, c Config) Report {
 	return signed.Report
 }
 
-// embedded is a result of the suite as the linker would set it.
-func embedded(t *testing.T, r SuiteResult) string {
+// embedded is a result as the linker would set it.
+func embedded(t *testing.T, r any) string {
 	t.Helper()
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
@@ -201,32 +201,46 @@ func TestAway(t *testing.T) {
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	good := SuiteResult{Commit: commit, FinishedAt: time.Now().UTC(), Go: "go1.26.0", Postgres: "15.20", Passed: 61, Mutants: &Mutants{All: 2500, Judged: 320, Killed: 320}}
-	with := func(change func(*SuiteResult)) string {
-		r := good
-		change(&r)
-		return embedded(t, r)
+	good := SuiteResult{Commit: commit, FinishedAt: time.Now().UTC(), Go: "go1.26.0", Postgres: "15.20", Passed: 61}
+	tried := Mutants{Commit: commit, All: 2500, Judged: 320, Killed: 320}
+	with := func(change func(*SuiteResult, *Mutants)) (string, string) {
+		r, m := good, tried
+		change(&r, &m)
+		return embedded(t, r), embedded(t, m)
 	}
 	for _, tt := range []struct {
-		embedded, version string
-		status            SuiteStatus
-		said              string
+		change  func(*SuiteResult, *Mutants)
+		version string
+		status  SuiteStatus
+		said    string
+		mutants bool
 	}{
-		{embedded(t, good), version, SuitePassed, "ran on commit 4f2a9c01b7de (go1.26.0, PostgreSQL 15.20): 61 tests passed, 0 failed, 0 were skipped. The database was weakened on purpose in 320 of 2500 places, and the suite noticed 320 times."},
-		{with(func(r *SuiteResult) { r.Mutants = nil }), version, SuitePassed, "0 were skipped."},
-		{embedded(t, good), "0123456789ab", SuiteOtherBuild, "This build is another, 0123456789ab."},
-		{embedded(t, good), "", SuiteOtherBuild, "This build is another"},
-		{with(func(r *SuiteResult) { r.Modified = true }), version, SuiteOtherBuild, "changes that are in no commit"},
-		{with(func(r *SuiteResult) { r.Failed = 1 }), version, SuiteFailed, "1 failed"},
-		{with(func(r *SuiteResult) { r.Passed = 0 }), version, SuiteFailed, "0 tests passed"},
-		{with(func(r *SuiteResult) { r.Mutants = &Mutants{All: 9, Judged: 9, Killed: 8, Survived: 1} }), version, SuiteFailed, "noticed 8 times"},
-		{"", version, SuiteAbsent, "This build carries no result of the isolation suite."},
-		{"e30!", version, SuiteAbsent, "cannot be read"},
-		{base64.StdEncoding.EncodeToString([]byte("[]")), version, SuiteAbsent, "cannot be read"},
+		{func(*SuiteResult, *Mutants) {}, version, SuitePassed, "ran on commit 4f2a9c01b7de (go1.26.0, PostgreSQL 15.20): 61 tests passed, 0 failed, 0 were skipped. The database was weakened on purpose in 320 of 2500 places, and the suite noticed 320 times.", true},
+		{func(*SuiteResult, *Mutants) {}, "0123456789ab", SuiteOtherBuild, "This build is another, 0123456789ab.", true},
+		{func(*SuiteResult, *Mutants) {}, "", SuiteOtherBuild, "This build is another", true},
+		{func(_ *SuiteResult, m *Mutants) { *m = Mutants{} }, version, SuitePassed, "0 were skipped.", false},
+		{func(_ *SuiteResult, m *Mutants) { m.Commit = "0123456789ab" }, version, SuitePassed, "0 were skipped.", false},
+		{func(_ *SuiteResult, m *Mutants) { m.Modified = true }, version, SuitePassed, "0 were skipped.", false},
+		{func(r *SuiteResult, _ *Mutants) { r.Modified = true }, version, SuiteOtherBuild, "changes that are in no commit", false},
+		{func(r *SuiteResult, _ *Mutants) { r.Failed = 1 }, version, SuiteFailed, "1 failed", true},
+		{func(r *SuiteResult, _ *Mutants) { r.Passed = 0 }, version, SuiteFailed, "0 tests passed", true},
+		{func(_ *SuiteResult, m *Mutants) { m.Killed, m.Survived = 319, 1 }, version, SuiteFailed, "noticed 319 times", true},
 	} {
-		s := readSuite(tt.embedded, tt.version)
+		result, mutants := with(tt.change)
+		s := readSuite(result, mutants, tt.version)
 		require.Equal(t, tt.status, s.Status, tt.said)
 		require.Contains(t, s.InWords, tt.said)
+		require.Equal(t, tt.mutants, s.Mutants != nil, tt.said)
+	}
+	for said, unreadable := range map[string][]string{
+		"This build carries no result of the isolation suite.": {""},
+		"cannot be read": {"e30!", base64.StdEncoding.EncodeToString([]byte("[]"))},
+	} {
+		for _, text := range unreadable {
+			s := readSuite(text, embedded(t, tried), version)
+			require.Equal(t, SuiteAbsent, s.Status)
+			require.Contains(t, s.InWords, said)
+		}
 	}
 }
 

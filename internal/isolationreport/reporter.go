@@ -30,7 +30,7 @@ type Config struct {
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
 
-	suite string // instead of the one in this build, for tests
+	suite, mutants string // instead of those in this build, for tests
 }
 
 // Reporter makes reports, at most one a minute.
@@ -54,7 +54,7 @@ func New(c Config) *Reporter {
 		c.Now = time.Now
 	}
 	if c.suite == "" {
-		c.suite = suite
+		c.suite, c.mutants = suite, mutants
 	}
 	return &Reporter{config: c}
 }
@@ -112,7 +112,7 @@ func (r *Reporter) make(ctx context.Context) (*Signed, error) {
 		Version:     r.config.Version,
 		Policies:    readPolicies(ctx, r.config.DatabaseURL),
 		Checks:      runChecks(ctx, r.config.DatabaseURL),
-		Suite:       readSuite(r.config.suite, r.config.Version),
+		Suite:       readSuite(r.config.suite, r.config.mutants, r.config.Version),
 		Probe:       readProbe(ctx, r.config.ProbeFile, r.config.ProbeMaxAge, r.config.Version, now),
 	}
 	report.conclude(r.config.Keys.CanSign())

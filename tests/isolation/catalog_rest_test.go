@@ -84,6 +84,7 @@ func TestRoles(t *testing.T) {
 func TestServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	t.Logf("the suite runs on PostgreSQL %s", list(t, w, "show server_version")[0]) // tests/isolation/result reads it
 	for _, login := range []string{"rowhouse_api", "rowhouse_worker"} {
 		for _, setting := range []string{"statement_timeout=10s", "lock_timeout=2s", "idle_in_transaction_session_timeout=10s", "row_security=on", `search_path=pg_catalog, pg_temp`} {
 			require.Contains(t, list(t, w, fmt.Sprintf("select unnest(setconfig) from pg_db_role_setting where setrole = '%s'::regrole", login)), setting, login)

@@ -35,6 +35,7 @@ var options = struct {
 	only   *string
 	phase  *string
 	report *string
+	commit *string
 	deep   *bool
 	jobs   *int
 }{
@@ -43,7 +44,8 @@ var options = struct {
 	seed:   flag.Uint64("seed", uint64(time.Now().Unix()/86400), "the order in which mutants are sampled; today's by default"),
 	only:   flag.String("only", "", "try only mutants whose id matches this regular expression"),
 	phase:  flag.String("phase", "", `"catalog" or "attacks": only that phase`),
-	report: flag.String("report", "../../build", "folder for mutation.md and mutation.txt"),
+	report: flag.String("report", "../../build", "folder for mutation.md and isolation-mutants.json"),
+	commit: flag.String("commit", "", "what git describe says of the tree, with -dirty at its end if that is no commit's"),
 	jobs:   flag.Int("jobs", runtime.NumCPU(), "mutants at a time, each on a server of its own"),
 	deep:   flag.Bool("deep", false, "run every other attack too on mutants that those of their family do not notice"),
 }

@@ -1,6 +1,7 @@
 package mutate
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/isolationreport"
 )
 
 // tally counts the mutants of a family.
@@ -19,7 +22,7 @@ type tally struct {
 	mutants, compared, attacked, tried, alive int
 }
 
-// report prints the table and writes both files, and fails the test if a mutant
+// report prints the table and writes it with what a build carries of it, and fails the test if a mutant
 // has survived or could not be judged.
 func report(t *testing.T, r *run, results []*result) {
 	t.Helper()
@@ -67,12 +70,18 @@ func report(t *testing.T, r *run, results []*result) {
 	rows = append(rows, total)
 
 	head := fmt.Sprintf("%d of %d mutants judged in %s, -seed %d: %d killed, %d survived",
-		len(judged), len(results), time.Since(r.since).Round(time.Second), *options.seed, len(judged)-len(survivors), len(survivors))
-	text := plain(head, rows, survivors)
-	fmt.Print(text)
+		len(judged), r.all, time.Since(r.since).Round(time.Second), *options.seed, len(judged)-len(survivors), len(survivors))
+	fmt.Print(plain(head, rows, survivors))
 	require.NoError(t, os.MkdirAll(*options.report, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(*options.report, "mutation.txt"), []byte(text), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(*options.report, "mutation.md"), []byte(markdown(head, rows, judged, survivors, unnoticed)), 0o644))
+
+	hash, modified := strings.CutSuffix(*options.commit, "-dirty")
+	carried, err := json.Marshal(isolationreport.Mutants{
+		Commit: hash, Modified: modified,
+		All: r.all, Judged: len(judged), Killed: len(judged) - len(survivors), Survived: len(survivors),
+	})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(*options.report, "isolation-mutants.json"), append(carried, '\n'), 0o644))
 
 	for _, fault := range r.faults {
 		t.Error(fault)

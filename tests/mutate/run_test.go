@@ -35,6 +35,7 @@ type run struct {
 	workers []*worker
 	attacks []string // names of all tests that are no comparison
 	since   time.Time
+	all     int             // mutants that there are
 	passed  map[string]bool // attacks, with their tables, that were seen to pass without a mutation
 	faults  []error         // of the generator or of this program
 	mutex   sync.Mutex
@@ -47,7 +48,9 @@ func TestMutants(t *testing.T) {
 	}
 	r := newRun(t)
 	r.requireIntact(t)
-	mutants := chosen(t, enumerate(t, r.workers[0].conn))
+	all := enumerate(t, r.workers[0].conn)
+	r.all = len(all)
+	mutants := chosen(t, all)
 	t.Logf("%d mutants, %d workers, -seed %d", len(mutants), len(r.workers), *options.seed)
 	r.since = time.Now()
 	results := make([]*result, len(mutants))
