@@ -112,5 +112,9 @@ func TestServer(t *testing.T) {
 			"a function that %s makes would be everybody's to call", owner)
 	}
 	none(t, w, "select 'a large object: ' || oid from pg_largeobject_metadata")
+	none(t, w, "select 'an event trigger: ' || evtname from pg_event_trigger union all select 'a publication: ' || pubname from pg_publication")
+	require.Equal(t, schemas, list(t, w, `select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' order by 1`),
+		"say in channels.go what a schema is for")
+	require.Equal(t, extensions, list(t, w, "select extname from pg_extension order by 1"), "say in channels.go why an extension may be there")
 	none(t, w, "select srvname from pg_foreign_server union all select fdwname from pg_foreign_data_wrapper union all select subname from pg_subscription")
 }

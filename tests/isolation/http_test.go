@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -42,9 +43,10 @@ type site struct {
 	number   int       // of requests, for names that are unique
 	hidden   []string
 	ofA, ofB []string // every id in their rows
+	unlogged []string // texts of all landlords, and what opens doors
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, change ...func(*httpapi.Config)) *site {
 	t.Helper()
 	w := newWorld(t)
 	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Issuer: issuer, LegacySecret: []byte(secret)})
@@ -52,7 +54,11 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(tokens.Close)
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
-	api, err := httpapi.New(httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true})
+	config := httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true}
+	for _, f := range change {
+		f(&config)
+	}
+	api, err := httpapi.New(config)
 	require.NoError(t, err)
 	for _, l := range []dbtest.Landlord{w.a, w.b, w.c} { // alike, so that no word is one landlord's secret
 		w.Exec(t, "update app.contractor_search_results set provider = 'osm' where owner_user_id = $1", l.UserID)
@@ -60,8 +66,10 @@ func newSite(t *testing.T) *site {
 	}
 	consent := w.SupportGrant(t, w.a, "properties", "tenants", "tickets", "contractors")
 	w.before = w.others(t)
-	for _, key := range w.column(t, "app.attachments", "storage_key", w.a.UserID) {
-		require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
+	for _, l := range []dbtest.Landlord{w.a, w.b} {
+		for _, key := range w.column(t, "app.attachments", "storage_key", l.UserID) {
+			require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
+		}
 	}
 	s := &site{world: w, api: api, operator: w.operator(t), consent: consent, hidden: w.secrets(t, w.b.UserID)}
 	for _, name := range w.all {
@@ -73,6 +81,14 @@ func newSite(t *testing.T) *site {
 	slices.Sort(s.ofA)
 	slices.Sort(s.ofB)
 	s.ofA, s.ofB = slices.Compact(s.ofA), slices.Compact(s.ofB)
+	for _, l := range []dbtest.Landlord{w.a, w.b, w.c} {
+		s.unlogged = append(s.unlogged, l.InviteToken)
+		for _, text := range w.secrets(t, l.UserID) { // ids may be there
+			if uuid.Validate(text) != nil {
+				s.unlogged = append(s.unlogged, text)
+			}
+		}
+	}
 	return s
 }
 
@@ -80,8 +96,8 @@ func ids(texts []string) []string {
 	return slices.DeleteFunc(texts, func(text string) bool { return anyID.FindString(text) != text || text == "" })
 }
 
-// token is an access token as the identity provider signs it.
-func token(role string, user uuid.UUID, lasts time.Duration) string {
+// accessToken is an access token as the identity provider signs it.
+func accessToken(role string, user uuid.UUID, lasts time.Duration) string {
 	encode := func(v any) string {
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -108,7 +124,8 @@ type request struct {
 
 type answer struct {
 	Status  int
-	Headers http.Header
+	Headers http.Header // without those that are about the time
+	Limits  http.Header // those of the rate limit
 	Body    string
 }
 
@@ -164,10 +181,20 @@ func (s *site) send(t *testing.T, r request) answer {
 		q.Header.Set(name, value)
 	}
 	recorder := httptest.NewRecorder()
-	s.api.ServeHTTP(recorder, q)
+	lines := logged(func(ctx context.Context) { s.api.ServeHTTP(recorder, q.WithContext(ctx)) })
+	for _, text := range append([]string{r.token}, s.unlogged...) {
+		require.False(t, text != "" && strings.Contains(lines, text), "%s %s: %q is in the log", r.method, path, text)
+	}
+	require.Contains(t, lines, "request", "%s %s: the log is not seen", r.method, path)
 
-	a := answer{recorder.Code, recorder.Header(), recorder.Body.String()}
-	maps.DeleteFunc(a.Headers, func(name string, _ []string) bool { return name == "Date" || strings.Contains(name, "Ratelimit") })
+	a := answer{Status: recorder.Code, Headers: recorder.Header(), Limits: http.Header{}, Body: recorder.Body.String()}
+	maps.DeleteFunc(a.Headers, func(name string, values []string) bool {
+		if strings.Contains(name, "Ratelimit") {
+			a.Limits[name] = values
+			return true
+		}
+		return name == "Date"
+	})
 	what := fmt.Sprintf("%s %s?%s %s", r.method, path, query.Encode(), body)
 	require.Less(t, a.Status, 500, "%s\n%s", what, a.Body)
 	outcome{said: fmt.Sprint(a.Headers) + a.Body}.keeps(t, s.hidden, what)
@@ -220,12 +247,12 @@ func (s *site) own(t *testing.T, o operation) map[hole]string {
 // caller is the token of whom of A's the operation is for.
 func (s *site) caller(o operation) string {
 	if strings.HasPrefix(o.path, "/api/v1/portal/") {
-		return token("authenticated", s.a.Tenant.UserID, time.Minute)
+		return accessToken("authenticated", s.a.Tenant.UserID, time.Minute)
 	}
 	if strings.HasPrefix(o.path, "/api/v1/support/") {
-		return token("authenticated", s.operator, time.Minute)
+		return accessToken("authenticated", s.operator, time.Minute)
 	}
-	return token("authenticated", s.a.UserID, time.Minute)
+	return accessToken("authenticated", s.a.UserID, time.Minute)
 }
 
 // TestForeignIDsThroughHTTP puts each of B's ids in each place of each operation
@@ -272,7 +299,13 @@ func TestForeignIDsThroughHTTP(t *testing.T) {
 // TestOwnIDsThroughHTTP shows that the same requests do something with A's ids.
 func TestOwnIDsThroughHTTP(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	newSite(t).work(t)
+}
+
+// work has A, their tenant, and who supports them do all there is to do with ids of
+// A's.
+func (s *site) work(t *testing.T) {
+	t.Helper()
 	all := operations(t, s.api.Document())
 	// deleting comes last, and units before what they stand in
 	slices.SortStableFunc(all, func(x, y operation) int {
@@ -320,7 +353,7 @@ func TestInvitesThroughHTTP(t *testing.T) {
 		ask := func(tokenText, invite string) answer {
 			return s.send(t, request{operation: o, values: map[hole]string{{"path", "token"}: invite}, token: tokenText})
 		}
-		ofA := token("authenticated", s.a.UserID, time.Minute)
+		ofA := accessToken("authenticated", s.a.UserID, time.Minute)
 		if slices.Contains(public, o.OperationID) {
 			require.Equal(t, http.StatusOK, ask("", s.a.InviteToken).Status)
 			require.Equal(t, http.StatusNotFound, ask("", "no-such-token").Status)
@@ -358,7 +391,7 @@ func TestForeignTextsThroughHTTP(t *testing.T) {
 						r.headers = map[string]string{p.Name: text}
 						if p.Name == "Idempotency-Key" { // nobody has used one before
 							if len(o.holes(t)) == 0 {
-								r.token = token("authenticated", s.newcomer(t, false), time.Minute)
+								r.token = accessToken("authenticated", s.newcomer(t, false), time.Minute)
 							}
 						}
 					} else {
@@ -391,9 +424,9 @@ func TestWithoutTokenThroughHTTP(t *testing.T) {
 		require.NotEmpty(t, o.Security, o.OperationID)
 		own := s.own(t, o)
 		for name, tokenText := range map[string]string{
-			"no token": "", "service_role": token("service_role", s.a.UserID, time.Minute), "anon": token("anon", s.a.UserID, time.Minute),
-			"rowhouse_owner": token("rowhouse_owner", s.a.UserID, time.Minute), "expired": token("authenticated", s.a.UserID, -time.Hour),
-			"bent": bend(token("authenticated", s.a.UserID, time.Minute)[:60]), "nobody": token("authenticated", uuid.Nil, time.Minute),
+			"no token": "", "service_role": accessToken("service_role", s.a.UserID, time.Minute), "anon": accessToken("anon", s.a.UserID, time.Minute),
+			"rowhouse_owner": accessToken("rowhouse_owner", s.a.UserID, time.Minute), "expired": accessToken("authenticated", s.a.UserID, -time.Hour),
+			"bent": bend(accessToken("authenticated", s.a.UserID, time.Minute)[:60]), "nobody": accessToken("authenticated", uuid.Nil, time.Minute),
 		} {
 			a := s.send(t, request{operation: o, values: own, token: tokenText})
 			require.Equal(t, http.StatusUnauthorized, a.Status, "%s with %s: %s", o.OperationID, name, a.Body)
@@ -444,7 +477,7 @@ func TestListsThroughHTTP(t *testing.T) {
 				if !slices.ContainsFunc(o.Parameters, func(p parameter) bool { return query == nil || query.Has(p.Name) }) && query != nil {
 					continue
 				}
-				a := s.send(t, request{operation: o, query: query, token: token("authenticated", who, time.Minute)})
+				a := s.send(t, request{operation: o, query: query, token: accessToken("authenticated", who, time.Minute)})
 				require.Equal(t, http.StatusOK, a.Status, "%s: %s", o.OperationID, a.Body)
 				require.NotContains(t, a.Body, `"total":0`, o.OperationID)
 			}
