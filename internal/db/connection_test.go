@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -43,7 +44,8 @@ func poolOfOne(t *testing.T, d *dbtest.Database) (*db.DB, func() state) {
 		}
 	}})
 	return opened, func() state {
-		require.NoError(t, opened.Ping(t.Context()))
+		nobody := auth.With(t.Context(), auth.Identity{UserID: uuid.New()})
+		require.NoError(t, opened.AsUser(nobody, db.ReadOnly, func(*db.Tx) error { return nil }))
 		return *last.Load()
 	}
 }

@@ -134,16 +134,6 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 // Close waits for open transactions and closes every connection.
 func (db *DB) Close() { db.pool.Close() }
 
-// Ping reports whether a connection can be had.
-func (db *DB) Ping(ctx context.Context) error {
-	conn, err := db.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	return translate(conn.Ping(ctx))
-}
-
 // AsLandlord runs fn in a transaction in which Postgres knows the caller as a
 // landlord, and commits if fn returns nil.
 //

@@ -7,6 +7,9 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
+
+	"rowhouse/internal/errs"
+	"rowhouse/internal/guard"
 )
 
 // serveDocs serves the OpenAPI document and a reference to browse it with, all
@@ -34,9 +37,14 @@ func (a *API) alive(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// ready says whether requests can be served now.
+// ready says whether requests can be served now. A server whose seal key was taken
+// away while it ran must get none: every landlord would see an empty book.
 func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	if err := a.db.Ping(r.Context()); err != nil {
+	err := guard.CheckSeal(r.Context(), a.db)
+	if guard.IsRefusal(err) {
+		err = errs.New(errs.Unavailable, "seal_refused", "The database does not accept what this server says of its callers.").Because(err)
+	}
+	if err != nil {
 		writeProblem(w, r, err)
 		return
 	}

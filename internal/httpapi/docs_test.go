@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/dbtest"
 )
 
 // operations returns the ids of the document's operations by "METHOD /path".
@@ -156,4 +158,15 @@ func TestHealth(t *testing.T) {
 	require.NoError(t, err)
 	a := nobody.read(resp).refused(http.StatusServiceUnavailable, "database_unavailable")
 	require.NotEmpty(t, a.header.Get("Retry-After"))
+}
+
+// TestKeyTakenAway: the database forgets the key of a server that runs.
+func TestKeyTakenAway(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	s := serveOn(t, d, d.DB)
+	d.Exec(t, "delete from app_private.seal_keys")
+	resp, err := http.Get(s.url + "/readyz")
+	require.NoError(t, err)
+	client{t: t, url: s.url}.read(resp).refused(http.StatusServiceUnavailable, "seal_refused")
 }

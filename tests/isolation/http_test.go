@@ -46,7 +46,7 @@ type site struct {
 	unlogged []string // texts of all landlords, and what opens doors
 }
 
-func newSite(t *testing.T, change ...func(*httpapi.Config)) *site {
+func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 	t.Helper()
 	w := newWorld(t)
 	tokens, err := auth.NewVerifier(t.Context(), auth.Config{Issuer: issuer, LegacySecret: []byte(secret)})
@@ -129,7 +129,8 @@ type answer struct {
 	Body    string
 }
 
-func (s *site) send(t *testing.T, r request) answer {
+// build is a request as a client sends it, and its body.
+func (s *site) build(t testing.TB, r request) (*http.Request, []byte) {
 	t.Helper()
 	s.number++
 	path, query := r.path, url.Values{}
@@ -180,12 +181,28 @@ func (s *site) send(t *testing.T, r request) answer {
 	for name, value := range r.headers {
 		q.Header.Set(name, value)
 	}
+	return q, body
+}
+
+// serve answers a request.
+func (s *site) serve(q *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
-	lines := logged(func(ctx context.Context) { s.api.ServeHTTP(recorder, q.WithContext(ctx)) })
+	s.api.ServeHTTP(recorder, q)
+	return recorder
+}
+
+// send has a request answered, and wants nothing of B's in the answer, and nobody's
+// texts in the log.
+func (s *site) send(t testing.TB, r request) answer {
+	t.Helper()
+	q, body := s.build(t, r)
+	what := fmt.Sprintf("%s %s %s", r.method, q.URL, body)
+	var recorder *httptest.ResponseRecorder
+	lines := logged(func(ctx context.Context) { recorder = s.serve(q.WithContext(ctx)) })
 	for _, text := range append([]string{r.token}, s.unlogged...) {
-		require.False(t, text != "" && strings.Contains(lines, text), "%s %s: %q is in the log", r.method, path, text)
+		require.False(t, text != "" && strings.Contains(lines, text), "%s: %q is in the log", what, text)
 	}
-	require.Contains(t, lines, "request", "%s %s: the log is not seen", r.method, path)
+	require.Contains(t, lines, "request", "%s: the log is not seen", what)
 
 	a := answer{Status: recorder.Code, Headers: recorder.Header(), Limits: http.Header{}, Body: recorder.Body.String()}
 	maps.DeleteFunc(a.Headers, func(name string, values []string) bool {
@@ -195,14 +212,13 @@ func (s *site) send(t *testing.T, r request) answer {
 		}
 		return name == "Date"
 	})
-	what := fmt.Sprintf("%s %s?%s %s", r.method, path, query.Encode(), body)
 	require.Less(t, a.Status, 500, "%s\n%s", what, a.Body)
 	outcome{said: fmt.Sprint(a.Headers) + a.Body}.keeps(t, s.hidden, what)
 	return a
 }
 
 // tableOf is whose ids a place takes.
-func (o operation) tableOf(t *testing.T, place hole) string {
+func (o operation) tableOf(t testing.TB, place hole) string {
 	t.Helper()
 	name, known := namedIDs[place.name]
 	if place.in == "path" && place.name == "id" {
@@ -215,7 +231,7 @@ func (o operation) tableOf(t *testing.T, place hole) string {
 
 // idOf is the id of a row of a landlord's; of what tenants see, one that the
 // landlord's tenant sees.
-func (s *site) idOf(t *testing.T, o operation, place hole, l dbtest.Landlord) string {
+func (s *site) idOf(t testing.TB, o operation, place hole, l dbtest.Landlord) string {
 	t.Helper()
 	name := o.tableOf(t, place)
 	if place == (hole{"path", "grantId"}) && l.UserID == s.a.UserID {
@@ -230,7 +246,7 @@ func (s *site) idOf(t *testing.T, o operation, place hole, l dbtest.Landlord) st
 }
 
 // own fills in the places of a request that must be filled in, with A's.
-func (s *site) own(t *testing.T, o operation) map[hole]string {
+func (s *site) own(t testing.TB, o operation) map[hole]string {
 	t.Helper()
 	values := map[hole]string{}
 	for _, place := range o.holes(t) {

@@ -56,7 +56,7 @@ func (s schema) is(name string) bool {
 
 // operations are all operations that the document holds, with references
 // resolved in their bodies.
-func operations(t *testing.T, text []byte) []operation {
+func operations(t testing.TB, text []byte) []operation {
 	t.Helper()
 	var d document
 	require.NoError(t, json.Unmarshal(text, &d))
@@ -81,7 +81,7 @@ func operations(t *testing.T, text []byte) []operation {
 	return all
 }
 
-func (d document) resolve(t *testing.T, s schema) schema {
+func (d document) resolve(t testing.TB, s schema) schema {
 	t.Helper()
 	if s.Ref != "" {
 		found, ok := d.Components.Schemas[strings.TrimPrefix(s.Ref, "#/components/schemas/")]
@@ -107,7 +107,7 @@ var likeID = regexp.MustCompile(`(^id|Id|ID|Ids|IDs|_ids?)$`)
 
 // holes are the places of an operation that take ids. A place whose name sounds
 // like one and that takes something else fails the test.
-func (o operation) holes(t *testing.T) []hole {
+func (o operation) holes(t testing.TB) []hole {
 	t.Helper()
 	var all []hole
 	for _, p := range o.Parameters {
@@ -137,7 +137,7 @@ func (o operation) holes(t *testing.T) []hole {
 
 // sample is a body with its required members. number tells bodies apart where
 // names are unique.
-func (o operation) sample(t *testing.T, number int) map[string]any {
+func (o operation) sample(t testing.TB, number int) map[string]any {
 	t.Helper()
 	body := map[string]any{}
 	for _, name := range o.body.Required {

@@ -36,7 +36,7 @@ type world struct {
 // by commas: for finding out quickly whether a fault in one of them is noticed.
 const narrowTo = "ROWHOUSE_TEST_TABLES"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{Database: dbtest.New(t), ring: dbtest.Keyring(t, dbtest.KeysText), answers: map[string][]string{}}
 	w.a, w.b, w.c = w.Landlord(t, "alpha-landlord"), w.Landlord(t, "bravo-landlord"), w.Landlord(t, "carla-landlord")
