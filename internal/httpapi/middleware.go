@@ -41,17 +41,28 @@ func withRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// logRequests writes one line a request. Paths hold ids and no personal data;
-// query strings may, and stay out.
+// callerKey is where authenticate says to logRequests, which stands before it, who
+// was calling.
+type callerKey struct{}
+
+// logRequests writes one line a request, with who made it: of reading there is no
+// other trace. Paths hold ids and no personal data; query strings may, and stay out.
 func logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		var caller uuid.UUID
+		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, &caller))
 		next.ServeHTTP(ww, r)
-		slog.LogAttrs(r.Context(), slog.LevelInfo, "request",
+		line := []slog.Attr{
 			slog.String("method", r.Method), slog.String("route", chi.RouteContext(r.Context()).RoutePattern()),
 			slog.Int("status", ww.Status()), slog.Int("bytes", ww.BytesWritten()),
-			slog.Duration("took", time.Since(start)))
+			slog.Duration("took", time.Since(start)),
+		}
+		if caller != uuid.Nil {
+			line = append(line, slog.String("userId", caller.String()))
+		}
+		slog.LogAttrs(r.Context(), slog.LevelInfo, "request", line...)
 	})
 }
 
@@ -113,6 +124,9 @@ func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
 			if err != nil {
 				writeProblem(w, r, err)
 				return
+			}
+			if caller, ok := r.Context().Value(callerKey{}).(*uuid.UUID); ok {
+				*caller = id.UserID
 			}
 			next.ServeHTTP(w, r.WithContext(auth.WithToken(auth.With(r.Context(), id), token)))
 		})
