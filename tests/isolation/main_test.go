@@ -36,7 +36,7 @@ type byContext struct {
 func (byContext) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h byContext) Handle(ctx context.Context, r slog.Record) error {
-	var to io.Writer = io.Discard
+	to := io.Discard
 	if lines, ok := ctx.Value(logKey{}).(*bytes.Buffer); ok {
 		to = lines
 	}
