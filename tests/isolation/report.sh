@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 mkdir -p build
+: >build/isolation-dev.txt
 dir=$(mktemp -d)
 chmod 755 "$dir" # root's Postgres runs as another user
 dev=
