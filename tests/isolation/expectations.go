@@ -237,7 +237,7 @@ var tables = map[string]table{
 				},
 			},
 			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
-			"rowhouse_remover": {reads: "owner_user_id tenant_id", deletes: true},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
 		},
 	},
 	"app.contractors": {

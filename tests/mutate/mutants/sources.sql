@@ -47,7 +47,7 @@ changes (family, signature, name, old, new) as (
     ('look-up widened', 'app.claimed_tenant_id()', 'without token', 'i.token_hash = (select app.invite_hash())', 'true'),
     ('look-up widened', 'app.claimed_tenant_id()', 'not claimed', 'and i.claimed_by_user_id = (select app.current_user_id())', ''),
     ('look-up widened', 'app.masked(jsonb)', 'secrets in the trail', 'row_data || ''{"token_hash": "***"}''', 'row_data'),
-    ('removal widened', 'app.delete_tenant(uuid)', 'not archived', 'and t.archived_at is not null', ''),
+    ('removal widened', 'app.delete_tenant(uuid)', 'not archived', 'and t.archived_at is not null;', ';'),
     ('removal widened', 'app.delete_tenant(uuid)', 'invites of who was not archived', 'and exists (select from app.tenants t where t.id = $1 and t.archived_at is not null)', ''),
     ('removal widened', 'app.delete_tenancy(uuid)', 'not cancelled', 'and y.cancelled_at is not null', ''),
     ('removal widened', 'app.delete_contractor(uuid)', 'not archived', 'and c.archived_at is not null', ''),
