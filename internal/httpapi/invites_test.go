@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -315,6 +316,8 @@ func TestListTenantInvites(t *testing.T) {
 		"?tenantId=" + tenant:        {"The claimed"},
 		"?tenantId=" + noSuchRow:     {},
 		"?q=PENDING@":                {"The pending"},
+		"?email=Expired@Example.com": {"The expired"},
+		"?email=xpired@example.com":  {},
 		"?q=kay&limit=1&page=2":      {"The claimed"},
 		"?state=PENDING&q=the+claim": {},
 	} {
@@ -328,5 +331,8 @@ func TestListTenantInvites(t *testing.T) {
 	require.Equal(t, 4, ann.get("/tenant-invites?limit=1").pagination("total"))
 	require.Len(t, ann.get("/tenant-invites?cursor=*").list("tenantInvites"), 4)
 	ann.get("/tenant-invites?state=OPEN").refused(http.StatusBadRequest, "invalid_request", "?state")
+	for _, address := range []string{"", "x", "a%00@example.com", "a@example.com,b@example.com", strings.Repeat("x", 309) + "@example.com"} {
+		ann.get("/tenant-invites?email="+address).refused(http.StatusBadRequest, "invalid_request", "?email")
+	}
 	require.Empty(t, s.newPerson(t, "claimed@example.com").get("/tenant-invites").list("tenantInvites"))
 }

@@ -101,6 +101,14 @@ const (
 	tellLoss     = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 )
 
+// unrecorded says why changes of a landlord's table leave nothing in the audit trail.
+// What only triggers write follows from what is recorded.
+var unrecorded = map[string]string{
+	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
+	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.support_accesses":          "a trail itself, which nobody can change",
+}
+
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
 	"app.users": {
@@ -228,7 +236,8 @@ var tables = map[string]table{
 					},
 				},
 			},
-			"rowhouse_clerk": {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
 		},
 	},
 	"app.contractors": {
