@@ -40,7 +40,7 @@ const (
 	Answer    Stage = "answer"  // the mail is kept, and the client does not know
 )
 
-// ErrDrop, returned by Config.Judge, ends the connection without a word.
+// ErrDrop is returned by Config.Judge. It ends the connection without a word.
 var ErrDrop = errors.New("drop the connection")
 
 // Config says how a Catcher behaves. All of it may be left out.

@@ -20,7 +20,6 @@ import (
 type running struct {
 	*mailcatcher.Catcher
 	smtp, page string
-	stop       func() error
 }
 
 func start(t *testing.T, cfg mailcatcher.Config) running {

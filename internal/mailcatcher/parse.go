@@ -3,6 +3,7 @@ package mailcatcher
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"html"
 	"io"
 	"mime"
@@ -75,7 +76,7 @@ func headers(raw []byte) []Header {
 	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 	var decoder mime.WordDecoder
 	all := []Header{}
-	for _, l := range strings.Split(string(head), "\r\n") {
+	for l := range strings.SplitSeq(string(head), "\r\n") {
 		if strings.HasPrefix(l, " ") || strings.HasPrefix(l, "\t") {
 			if len(all) > 0 {
 				all[len(all)-1].Value += " " + strings.TrimSpace(l)
@@ -104,7 +105,7 @@ func (m *Mail) read(contentType, encoding string, body io.Reader, depth int) err
 		parts := multipart.NewReader(body, params["boundary"])
 		for {
 			part, err := parts.NextRawPart()
-			if err == io.EOF { //nolint:errorlint // the reader returns it bare
+			if errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err
