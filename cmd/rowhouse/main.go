@@ -25,6 +25,7 @@ import (
 type cli struct {
 	Dev     devCmd     `cmd:"" help:"Run the whole product on this machine: Postgres, auth, API and demo data."`
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
+	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites. Runs beside serve; several may run."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
 		Plan    policyPlanCmd    `cmd:"" help:"Show what apply would change, as sentences and SQL."`
@@ -114,6 +115,12 @@ type serveCmd struct{}
 
 func (serveCmd) Run(ctx context.Context, cfg config.Config) error {
 	return app.Serve(ctx, cfg, version())
+}
+
+type workerCmd struct{}
+
+func (workerCmd) Run(ctx context.Context, cfg config.Config) error {
+	return app.Worker(ctx, cfg, version())
 }
 
 type migrateCmd struct{}

@@ -26,7 +26,7 @@ import (
 // Serve runs the API against the configured database and identity provider until
 // ctx ends, and then lets the requests under way finish.
 func Serve(ctx context.Context, cfg config.Config, version string) error {
-	missing := cfg.Require("DATABASE_URL", "SEAL_KEYS")
+	missing := cfg.Require("DATABASE_URL", "SEAL_KEYS", "INVITE_KEYS")
 	switch {
 	case cfg.JWKSURL == "" && cfg.JWTSecret == "":
 		missing = errors.Join(missing, errors.New("SUPABASE_URL is not set (or JWKS_URL and JWT_ISSUER, or JWT_SECRET and JWT_ISSUER)"))
@@ -36,7 +36,7 @@ func Serve(ctx context.Context, cfg config.Config, version string) error {
 	if missing != nil {
 		return missing
 	}
-	a, err := newAPI(ctx, cfg, version, nil)
+	a, err := newAPI(ctx, cfg, version)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,7 @@ type api struct {
 	http   *httpapi.API
 }
 
-// newAPI hands invites to invited, if that is not nil.
-func newAPI(ctx context.Context, cfg config.Config, version string, invited func(context.Context, httpapi.Invitation) error) (*api, error) {
+func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error) {
 	// Before the database is waited for: bad settings show at once.
 	tokens, err := auth.NewVerifier(ctx, auth.Config{
 		JWKSURL: cfg.JWKSURL, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
@@ -92,12 +91,17 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		a.close()
 		return nil, err
 	}
+	mounts, err := mailHooks(cfg, d)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
 	a.listen(ctx)
 	a.http, err = httpapi.New(httpapi.Config{
 		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
-		EmailsProven: cfg.EmailsProven, Invited: invited,
-		Contractors: contractors, Isolation: isolation,
+		EmailsProven: cfg.EmailsProven, InviteKeys: cfg.InviteKeys,
+		Contractors: contractors, Isolation: isolation, Mounts: mounts,
 	})
 	if err != nil {
 		a.close()
