@@ -191,6 +191,19 @@ func (q *Queries) InviteOpen(ctx context.Context, db DBTX, arg InviteOpenParams)
 	return i, err
 }
 
+const inviteOpenTo = `-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower($1::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())
+`
+
+// InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+func (q *Queries) InviteOpenTo(ctx context.Context, db DBTX, email string) (bool, error) {
+	row := db.QueryRow(ctx, inviteOpenTo, email)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const inviteSeen = `-- name: InviteSeen :one
 select i.landlord_name, i.unit_label,
        (left(i.email, 1) || '***' || coalesce(substring(i.email from '@[^@]*$'), ''))::text as email,

@@ -150,6 +150,11 @@ select i.landlord_name, i.unit_label,
        i.expires_at
   from app.tenant_invites i;
 
+-- InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower(@email::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now());
+
 -- InviteClaim marks the invite as claimed by the caller. The policy lets through
 -- one that is open, to its own address.
 -- name: InviteClaim :execrows
