@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,6 +38,11 @@ type amrEntry struct {
 	Timestamp int64  `json:"timestamp"`
 }
 
+const (
+	aal1 = "aal1"
+	aal2 = "aal2"
+)
+
 // AnonKey returns a token with the role anon and no subject, for clients that
 // insist on an API key. It signs nobody in and is valid for ten years.
 func (s *Server) AnonKey() (string, error) {
@@ -58,10 +64,14 @@ func (s *Server) accessToken(r *http.Request, tx pgx.Tx, u *user, session uuid.U
 	if err != nil {
 		return "", expires, fmt.Errorf("read authentication methods: %w", err)
 	}
+	aal := aal1
+	if slices.ContainsFunc(amr, func(e amrEntry) bool { return e.Method == byTOTP }) {
+		aal = aal2
+	}
 	draft := claims{
 		Issuer: s.cfg.ExternalURL, Subject: u.ID.String(), Audience: u.Aud, ExpiresAt: expires.Unix(), IssuedAt: now.Unix(),
 		Email: u.Email, Phone: u.Phone, AppMetadata: u.AppMetadata, UserMetadata: u.UserMetadata,
-		Role: u.Role, AAL: "aal1", AMR: amr, SessionID: session, IsAnonymous: u.IsAnonymous,
+		Role: u.Role, AAL: aal, AMR: amr, SessionID: session, IsAnonymous: u.IsAnonymous,
 	}
 	if s.cfg.Hooks.CustomAccessToken == nil {
 		token, err := s.keys.sign(draft)
@@ -148,6 +158,8 @@ func checkClaims(text json.RawMessage) (map[string]any, error) {
 type caller struct {
 	user    *user
 	session uuid.UUID
+	aal     string
+	since   time.Time // when the session began
 }
 
 // authenticate checks signature, expiry, user and session, and like the real
@@ -191,15 +203,16 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, er
 	if err != nil {
 		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid claim: session_id claim must be a UUID")
 	}
-	var open bool
-	if err := s.cfg.Pool.QueryRow(ctx, sessionExistsSQL, pgx.NamedArgs{"id": session}).Scan(&open); err != nil {
-		return nil, fmt.Errorf("find session: %w", err)
-	}
-	if !open {
+	c := &caller{user: u, session: session}
+	err = s.cfg.Pool.QueryRow(ctx, sessionByIDSQL, pgx.NamedArgs{"id": session}).Scan(&c.aal, &c.since)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fail(http.StatusForbidden, "session_not_found", "Session from session_id claim in JWT does not exist")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find session: %w", err)
 	}
 	if u.banned(s.now()) {
 		return nil, fail(http.StatusForbidden, "user_banned", "User is banned")
 	}
-	return &caller{user: u, session: session}, nil
+	return c, nil
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,6 +33,9 @@ func (s *Server) Handler() http.Handler {
 		"PUT /user":                  s.updateUser,
 		"POST /logout":               s.logout,
 		"POST /recover":              s.recover,
+		"POST /otp":                  s.otp,
+		"POST /magiclink":            s.magicLink,
+		"GET /reauthenticate":        s.reauthenticate,
 		"POST /resend":               s.resend,
 		"POST /verify":               s.verifyCode,
 		"GET /verify":                s.followLink,
@@ -61,14 +63,18 @@ func (s *Server) answer(h handler) http.HandlerFunc {
 			return
 		}
 		f := failureOf(err)
-		id := writeFailure(w, r, f)
-		log := s.cfg.Logger.With("method", r.Method, "path", r.URL.Path, "status", f.status, "code", f.code, "took", time.Since(start))
-		if f.status >= http.StatusInternalServerError && r.Context().Err() == nil {
-			log.ErrorContext(r.Context(), "local auth failed", "error_id", id, "error", err)
-			return
-		}
-		log.InfoContext(r.Context(), "local auth refused")
+		f.id = writeFailure(w, r, f)
+		s.logFailure(r, f)
 	}
+}
+
+func (s *Server) logFailure(r *http.Request, f *failure) {
+	log := s.cfg.Logger.With("method", r.Method, "path", r.URL.Path, "status", f.status, "code", f.code)
+	if f.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		log.ErrorContext(r.Context(), "local auth failed", "error_id", f.id, "error", f)
+		return
+	}
+	log.InfoContext(r.Context(), "local auth refused")
 }
 
 func protect(h handler, w http.ResponseWriter, r *http.Request) (err error) {
@@ -170,29 +176,4 @@ func clientIP(r *http.Request) string {
 		return ""
 	}
 	return host
-}
-
-// redirectTarget is where a mail's link leads: the address that the request
-// names if it is on the site's host or on this machine, else the site.
-func (s *Server) redirectTarget(r *http.Request) string {
-	for _, text := range []string{r.URL.Query().Get("redirect_to"), r.Header.Get("redirect_to")} {
-		if text != "" && s.mayRedirect(text) {
-			return text
-		}
-	}
-	return s.cfg.SiteURL
-}
-
-func (s *Server) mayRedirect(text string) bool {
-	target, err := url.Parse(text)
-	if err != nil || (target.Scheme != "http" && target.Scheme != "https") {
-		return false
-	}
-	if host := target.Hostname(); host == "localhost" {
-		return true
-	} else if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-		return true
-	}
-	site, err := url.Parse(s.cfg.SiteURL)
-	return err == nil && target.Scheme == site.Scheme && target.Host == site.Host
 }

@@ -22,6 +22,7 @@ type failure struct {
 	message string
 	reasons []string // of a weak password
 	cause   error    // for the log only
+	id      string   // under which a 5xx is in the log
 }
 
 func fail(status int, code, format string, args ...any) *failure {

@@ -7,9 +7,8 @@
 // captcha, every mail goes to Config.Deliver), so it serves loopback addresses
 // only.
 //
-// Absent on purpose: phone, OAuth, SAML, MFA, anonymous users, PKCE, change of
-// the email address and the admin API. Asking for one of them is an error,
-// never a silent success.
+// Absent on purpose: phone, OAuth, SAML, MFA, anonymous users and the admin API.
+// Asking for one of them is an error, never a silent success.
 package localauth
 
 import (
@@ -48,6 +47,9 @@ type Config struct {
 	MailInterval      time.Duration // 1 min: least time between two mails of a kind to one user
 	Autoconfirm       bool          // a sign-up is confirmed at once, without a mail
 	MinPasswordLength int           // 6
+	// ReauthenticateForPassword asks for a mailed code when a session older than
+	// a day changes the password.
+	ReauthenticateForPassword bool
 
 	Hooks   Hooks
 	Deliver func(context.Context, Mail) error // called for each mail when Hooks.SendEmail is off
@@ -61,7 +63,7 @@ type Config struct {
 // each sign the recipient in: show them to the developer, keep them out of logs.
 type Mail struct {
 	To         string
-	Action     string // "signup" or "recovery"
+	Action     string // "signup", "invite", "recovery", "magiclink", "email_change" or "reauthentication"
 	Code       string // 6 digits, to be typed in
 	TokenHash  string
 	Link       string // GET /verify of this server

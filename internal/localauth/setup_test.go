@@ -51,7 +51,7 @@ func TestSetup(t *testing.T) {
 	require.Empty(t, open, "nothing is granted to others")
 	var tables int
 	require.NoError(t, admin.QueryRow(ctx, "select count(*) from pg_class where relnamespace = 'auth'::regnamespace and relkind = 'r'").Scan(&tables))
-	require.Equal(t, 6, tables)
+	require.Equal(t, 9, tables)
 }
 
 func TestSetupLeavesTheRealServiceAlone(t *testing.T) {

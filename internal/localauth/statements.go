@@ -4,20 +4,47 @@ import _ "embed"
 
 // The statements, one file each under sql/; they are never written to.
 var (
+	//go:embed sql/email_taken.sql
+	emailTakenSQL string
+
+	//go:embed sql/factors_of_user.sql
+	factorsOfUserSQL string
+
+	//go:embed sql/flow_by_code.sql
+	flowByCodeSQL string
+
+	//go:embed sql/flow_delete.sql
+	flowDeleteSQL string
+
+	//go:embed sql/flow_insert.sql
+	flowInsertSQL string
+
+	//go:embed sql/flow_issue_code.sql
+	flowIssueCodeSQL string
+
 	//go:embed sql/identities_of_user.sql
 	identitiesOfUserSQL string
 
 	//go:embed sql/identity_insert.sql
 	identityInsertSQL string
 
+	//go:embed sql/identity_set_email.sql
+	identitySetEmailSQL string
+
 	//go:embed sql/identity_verify.sql
 	identityVerifySQL string
+
+	//go:embed sql/one_time_token_match.sql
+	oneTimeTokenMatchSQL string
 
 	//go:embed sql/one_time_token_put.sql
 	oneTimeTokenPutSQL string
 
 	//go:embed sql/one_time_token_take.sql
 	oneTimeTokenTakeSQL string
+
+	//go:embed sql/one_time_tokens_clear.sql
+	oneTimeTokensClearSQL string
 
 	//go:embed sql/refresh_token_active.sql
 	refreshTokenActiveSQL string
@@ -37,14 +64,14 @@ var (
 	//go:embed sql/refresh_tokens_revoke_session.sql
 	refreshTokensRevokeSessionSQL string
 
+	//go:embed sql/session_by_id.sql
+	sessionByIDSQL string
+
 	//go:embed sql/session_claim_insert.sql
 	sessionClaimInsertSQL string
 
 	//go:embed sql/session_claims.sql
 	sessionClaimsSQL string
-
-	//go:embed sql/session_exists.sql
-	sessionExistsSQL string
 
 	//go:embed sql/session_insert.sql
 	sessionInsertSQL string
@@ -76,6 +103,15 @@ var (
 	//go:embed sql/user_confirm.sql
 	userConfirmSQL string
 
+	//go:embed sql/user_email_change_ask.sql
+	userEmailChangeAskSQL string
+
+	//go:embed sql/user_email_change_done.sql
+	userEmailChangeDoneSQL string
+
+	//go:embed sql/user_email_change_half.sql
+	userEmailChangeHalfSQL string
+
 	//go:embed sql/user_id_by_email.sql
 	userIDByEmailSQL string
 
@@ -90,6 +126,12 @@ var (
 
 	//go:embed sql/user_set_password.sql
 	userSetPasswordSQL string
+
+	//go:embed sql/user_set_providers.sql
+	userSetProvidersSQL string
+
+	//go:embed sql/user_set_role.sql
+	userSetRoleSQL string
 
 	//go:embed sql/user_signed_in.sql
 	userSignedInSQL string
