@@ -45,9 +45,11 @@ const (
 
 // AnonKey returns a token with the role anon and no subject, for clients that
 // insist on an API key. It signs nobody in and is valid for ten years.
-func (s *Server) AnonKey() (string, error) {
+func (s *Server) AnonKey() (string, error) { return s.apiKey("anon") }
+
+func (s *Server) apiKey(role string) (string, error) {
 	now := s.now()
-	return s.keys.sign(map[string]any{"iss": s.cfg.ExternalURL, "role": "anon", "iat": now.Unix(), "exp": now.AddDate(10, 0, 0).Unix()})
+	return s.keys.sign(map[string]any{"iss": s.cfg.ExternalURL, "role": role, "iat": now.Unix(), "exp": now.AddDate(10, 0, 0).Unix()})
 }
 
 // accessToken signs the claims of a session as the custom-access-token hook
@@ -162,28 +164,41 @@ type caller struct {
 	since   time.Time // when the session began
 }
 
-// authenticate checks signature, expiry, user and session, and like the real
-// service nothing else: no issuer, no audience.
-func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, error) {
+// bearer returns the claims of the request's token after a check of signature and
+// expiry, and like the real service of nothing else: no issuer, no audience.
+func (s *Server) bearer(r *http.Request) ([]byte, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, fail(http.StatusUnauthorized, "no_authorization", "This endpoint requires a valid Bearer token")
 	}
-	badJWT := func(why string) *failure { return fail(http.StatusForbidden, "bad_jwt", "invalid JWT: %s", why) }
 	payload, err := s.keys.verify(token)
 	if err != nil {
-		return nil, badJWT("unable to parse or verify signature")
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse or verify signature")
+	}
+	var got struct {
+		ExpiresAt *int64 `json:"exp"`
+	}
+	if err := json.Unmarshal(payload, &got); err != nil {
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse claims")
+	}
+	if got.ExpiresAt != nil && s.now().Unix() >= *got.ExpiresAt {
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: token is expired")
+	}
+	return payload, nil
+}
+
+// authenticate finds the user and session of the request's token.
+func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, error) {
+	payload, err := s.bearer(r)
+	if err != nil {
+		return nil, err
 	}
 	var got struct {
 		Subject   string `json:"sub"`
 		SessionID string `json:"session_id"`
-		ExpiresAt *int64 `json:"exp"`
 	}
 	if err := json.Unmarshal(payload, &got); err != nil {
-		return nil, badJWT("unable to parse claims")
-	}
-	if got.ExpiresAt != nil && s.now().Unix() >= *got.ExpiresAt {
-		return nil, badJWT("token is expired")
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse claims")
 	}
 	if got.Subject == "" {
 		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid claim: missing sub claim")

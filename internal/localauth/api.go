@@ -31,17 +31,36 @@ func (s *Server) Handler() http.Handler {
 		"POST /token":                s.token,
 		"GET /user":                  s.user,
 		"PUT /user":                  s.updateUser,
+		"GET /reauthenticate":        s.reauthenticate,
 		"POST /logout":               s.logout,
 		"POST /recover":              s.recover,
 		"POST /otp":                  s.otp,
 		"POST /magiclink":            s.magicLink,
-		"GET /reauthenticate":        s.reauthenticate,
 		"POST /resend":               s.resend,
 		"POST /verify":               s.verifyCode,
 		"GET /verify":                s.followLink,
 		"GET /settings":              s.settings,
 		"GET /health":                s.health,
 		"GET /.well-known/jwks.json": s.jwks,
+
+		"GET /authorize":      s.authorize,
+		"GET /callback":       s.callback,
+		"POST /callback":      s.callback,
+		"GET " + consentPath:  s.consent,
+		"POST " + consentPath: s.consented,
+
+		"POST /factors":                       s.enroll,
+		"DELETE /factors/{factor_id}":         s.unenroll,
+		"POST /factors/{factor_id}/challenge": s.challengeFactor,
+		"POST /factors/{factor_id}/verify":    s.verifyFactor,
+
+		"POST /invite":                  s.asAdmin(s.invite),
+		"GET /admin/users":              s.asAdmin(s.adminList),
+		"POST /admin/users":             s.asAdmin(s.adminCreate),
+		"GET /admin/users/{user_id}":    s.asAdmin(s.adminGet),
+		"PUT /admin/users/{user_id}":    s.asAdmin(s.adminUpdate),
+		"DELETE /admin/users/{user_id}": s.asAdmin(s.adminDelete),
+		"POST /admin/generate_link":     s.asAdmin(s.generateLink),
 	} {
 		mux.HandleFunc(pattern, s.answer(h))
 	}
@@ -92,8 +111,12 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) settings(w http.ResponseWriter, _ *http.Request) error {
+	external := map[string]bool{"email": true, "phone": false, "anonymous_users": false}
+	for _, provider := range s.cfg.OAuthProviders {
+		external[provider] = true
+	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"external":                         map[string]bool{"email": true, "phone": false, "anonymous_users": false},
+		"external":                         external,
 		"disable_signup":                   false,
 		"mailer_autoconfirm":               s.cfg.Autoconfirm,
 		"phone_autoconfirm":                false,

@@ -113,7 +113,7 @@ func TestErrorForms(t *testing.T) {
 	require.Equal(t, reasons, w.post("/signup", body).body["weak_password"])
 	require.Equal(t, reasons, w.post("/signup", body, versionHeader, "2024-01-01").body["weak_password"])
 
-	for _, path := range []string{"/authorize", "/admin/users", "/nothing"} {
+	for _, path := range []string{"/sso", "/nothing", "/user/identities"} {
 		got := w.send("GET", path, "")
 		require.Equal(t, 404, got.status)
 		require.Nil(t, got.body, "not JSON")

@@ -22,6 +22,7 @@ type failure struct {
 	message string
 	reasons []string // of a weak password
 	cause   error    // for the log only
+	oauth   string   // an OAuth provider's own error, passed on
 	id      string   // under which a 5xx is in the log
 }
 

@@ -47,9 +47,7 @@ type challenge struct {
 func (c challenge) pkce() bool { return c.CodeChallenge != "" }
 
 func (c challenge) check() error {
-	invalid := func(format string, args ...any) error {
-		return fail(http.StatusBadRequest, "validation_failed", format, args...)
-	}
+	invalid := func(text string) error { return fail(http.StatusBadRequest, "validation_failed", "%s", text) }
 	switch {
 	case (c.CodeChallenge == "") != (c.CodeChallengeMethod == ""):
 		return invalid("PKCE flow requires code_challenge_method and code_challenge")
@@ -80,6 +78,8 @@ type flow struct {
 	UserID               uuid.UUID
 	Method               string `db:"code_challenge_method"`
 	Challenge            string `db:"code_challenge"`
+	AuthCode             string
+	Referrer             string
 	Provider             string `db:"provider_type"`
 	AuthenticationMethod string
 	ProviderAccessToken  string

@@ -1,6 +1,7 @@
 package localauth
 
 import (
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -85,9 +86,7 @@ func addToQuery(target string, values url.Values) string {
 		return target
 	}
 	query := u.Query()
-	for name, v := range values {
-		query[name] = v
-	}
+	maps.Copy(query, values)
 	u.RawQuery = query.Encode()
 	return u.String()
 }

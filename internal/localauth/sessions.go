@@ -102,9 +102,8 @@ func (s *Server) openSession(h http.Header, r *http.Request, tx pgx.Tx, u *user,
 	if err != nil {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
-	_, err = tx.Exec(ctx, sessionClaimInsertSQL, pgx.NamedArgs{"id": uuid.New(), "session_id": id, "now": now, "method": method})
-	if err != nil {
-		return nil, fmt.Errorf("note how the session began: %w", err)
+	if err := s.noteMethod(ctx, tx, id, method); err != nil {
+		return nil, err
 	}
 	if _, err = tx.Exec(ctx, userSignedInSQL, pgx.NamedArgs{"id": u.ID, "now": now}); err != nil {
 		return nil, fmt.Errorf("note the sign-in: %w", err)
@@ -117,6 +116,15 @@ func (s *Server) openSession(h http.Header, r *http.Request, tx pgx.Tx, u *user,
 		return nil, err
 	}
 	return s.sessionAnswer(h, r, tx, u, id, method, refresh)
+}
+
+// noteMethod adds a line to the session's amr.
+func (s *Server) noteMethod(ctx context.Context, tx pgx.Tx, session uuid.UUID, method string) error {
+	_, err := tx.Exec(ctx, sessionClaimInsertSQL, pgx.NamedArgs{"id": uuid.New(), "session_id": session, "now": s.now(), "method": method})
+	if err != nil {
+		return fmt.Errorf("note how the session was opened: %w", err)
+	}
+	return nil
 }
 
 // sessionAnswer makes the access token and sets the headers that the real

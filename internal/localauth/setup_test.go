@@ -100,6 +100,7 @@ func TestRefusesBadConfig(t *testing.T) {
 		"no way for mails":   func(c *Config) { c.Deliver = nil },
 		"endless passwords":  func(c *Config) { c.MinPasswordLength = 73 },
 		"no key file":        func(c *Config) { c.KeyFile = "" },
+		"webhook, no host":   func(c *Config) { c.Webhook = &Webhook{URL: "localhost:1"} },
 		"hook elsewhere":     func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "http://api:8080", Secrets: secretOne} },
 		"hook not http":      func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "pg-functions://x/y/z", Secrets: secretOne} },
 		"hook, no secret":    func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "http://localhost/"} },
