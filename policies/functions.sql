@@ -78,7 +78,8 @@ begin
 end
 $$;
 
--- guard_user does the same for a profile, which belongs to itself.
+-- guard_user does the same for a profile, which belongs to itself. That the provider
+-- was heard of again is no change of it.
 create or replace function app.guard_user() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -87,6 +88,12 @@ begin
     if new.id is distinct from old.id or new.created_at is distinct from old.created_at then
         raise exception 'id and created_at never change'
             using errcode = 'integrity_constraint_violation', table = tg_table_name, schema = tg_table_schema;
+    end if;
+    if new.provider_seen_at is distinct from old.provider_seen_at then
+        old.provider_seen_at := new.provider_seen_at;
+        if new is not distinct from old then
+            return new;
+        end if;
     end if;
     new.version := old.version + 1;
     new.updated_at := clock_timestamp();

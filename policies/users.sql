@@ -7,14 +7,16 @@
 --   delete
 --
 -- The id is a default, never a value that a caller could send. is_admin is nobody's
--- to write.
+-- to write. What the provider says of somebody (email, provider_*) our server writes
+-- as that somebody.
 
 alter table app.users enable row level security;
 alter table app.users force row level security;
 
 grant select on app.users to rowhouse_user;
-grant insert (email) on app.users to rowhouse_user;
-grant update (email, full_name, company_name, phone, locale, time_zone, currency) on app.users to rowhouse_user;
+grant insert (email, full_name, provider_seen_at) on app.users to rowhouse_user;
+grant update (email, full_name, company_name, phone, locale, time_zone, currency, provider_seen_at, provider_deleted_at)
+    on app.users to rowhouse_user;
 grant select (id, is_admin, email) on app.users to rowhouse_clerk;
 
 create policy boundary_all_users on app.users as restrictive to public

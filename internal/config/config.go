@@ -45,6 +45,12 @@ type Config struct {
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
 	EmailsProven    bool   `env:"EMAILS_PROVEN" envDefault:"true" doc:"false if the project lets people in before they have confirmed their address (autoconfirm); invites can then not be claimed"`
 
+	PublicURL string `env:"PUBLIC_URL" doc:"where people reach the web app, scheme and host alone, as https://rowhouse.example; links of mails lead there"`
+
+	SMTPURL           string  `env:"SMTP_URL" secret:"true" doc:"smtp://user:password@host:587, encrypted with STARTTLS, or smtps://…; the server that mail leaves through"`
+	MailFrom          string  `env:"MAIL_FROM" doc:"who mail comes from, as Rowhouse <no-reply@rowhouse.example>"`
+	MailRatePerSecond float64 `env:"MAIL_RATE_PER_SECOND" envDefault:"10" doc:"mails that leave this process in a second at most, as the mail provider allows; 0 for no limit"`
+
 	OverpassURL string `env:"OVERPASS_URL" doc:"interpreter of an OpenStreetMap Overpass server to find contractors with, https or loopback; learns a ticket's category and where the property is, rounded to a kilometre, or its city and postal code; empty asks nobody"`
 
 	StorageDir    string `env:"STORAGE_DIR" doc:"folder for tickets' files; several processes must share it; empty means ROWHOUSE_DIR/files"`

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"rowhouse/internal/accounts"
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
 	"rowhouse/internal/query"
@@ -34,9 +35,8 @@ func (p *profiles) ensure(ctx context.Context) error {
 	if p.known.Contains(id.UserID) {
 		return nil
 	}
-	err := p.db.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		return query.New().UserProvision(ctx, tx, given(id.Email))
-	})
+	// as old as the token: it changes no profile that is there
+	err := accounts.Keep(ctx, p.db, accounts.Account{ID: id.UserID, Email: id.Email})
 	if err == nil {
 		p.known.Add(id.UserID, struct{}{})
 	}

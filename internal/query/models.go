@@ -309,16 +309,18 @@ type Unit struct {
 }
 
 type User struct {
-	ID          uuid.UUID
-	Email       *string
-	FullName    *string
-	CompanyName *string
-	Phone       *string
-	Locale      *string
-	TimeZone    *string
-	Currency    *string
-	Version     int32
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	IsAdmin     bool
+	ID                uuid.UUID
+	Email             *string
+	FullName          *string
+	CompanyName       *string
+	Phone             *string
+	Locale            *string
+	TimeZone          *string
+	Currency          *string
+	Version           int32
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	IsAdmin           bool
+	ProviderSeenAt    *time.Time
+	ProviderDeletedAt *time.Time
 }

@@ -7,6 +7,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -24,7 +25,7 @@ func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (boo
 }
 
 const userForUpdate = `-- name: UserForUpdate :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users for no key update
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, provider_seen_at, provider_deleted_at from app.users for no key update
 `
 
 // UserForUpdate locks the caller's profile for the rest of the transaction.
@@ -44,25 +45,54 @@ func (q *Queries) UserForUpdate(ctx context.Context, db DBTX) (User, error) {
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }
 
-const userProvision = `-- name: UserProvision :exec
-
-insert into app.users (email) values ($1) on conflict (id) do nothing
+const userGone = `-- name: UserGone :exec
+update app.users
+   set provider_deleted_at = $1::timestamptz, provider_seen_at = greatest(provider_seen_at, $1::timestamptz)
+ where provider_deleted_at is null
 `
 
+// UserGone says that the provider has removed the caller. Nothing that the provider
+// said before that comes after it.
+func (q *Queries) UserGone(ctx context.Context, db DBTX, at time.Time) error {
+	_, err := db.Exec(ctx, userGone, at)
+	return err
+}
+
+const userKeep = `-- name: UserKeep :exec
+
+insert into app.users as u (email, full_name, provider_seen_at)
+values ($1, $2, $3)
+on conflict (id) do update
+   set email = excluded.email,
+       full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+       provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+ where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
+`
+
+type UserKeepParams struct {
+	Email    *string
+	FullName *string
+	SeenAt   *time.Time
+}
+
 // All by primary key: the policies add id = the caller.
-// UserProvision makes the caller's profile if there is none. The id is the
-// column's default, the verified caller.
-func (q *Queries) UserProvision(ctx context.Context, db DBTX, email *string) error {
-	_, err := db.Exec(ctx, userProvision, email)
+// UserKeep makes the caller's profile, or brings it to what the provider says of them
+// as of seen_at, unless something later is known. Without a time it only makes one. The
+// id is the column's default, the verified caller. A name is taken over until the
+// provider has been heard for the first time: after that it is the person's own.
+func (q *Queries) UserKeep(ctx context.Context, db DBTX, arg UserKeepParams) error {
+	_, err := db.Exec(ctx, userKeep, arg.Email, arg.FullName, arg.SeenAt)
 	return err
 }
 
 const userSelf = `-- name: UserSelf :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, provider_seen_at, provider_deleted_at from app.users
 `
 
 func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
@@ -81,6 +111,8 @@ func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }
@@ -89,7 +121,7 @@ const userUpdate = `-- name: UserUpdate :one
 update app.users
    set full_name = $1, company_name = $2, phone = $3,
        locale = $4, time_zone = $5, currency = $6
-returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin
+returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, provider_seen_at, provider_deleted_at
 `
 
 type UserUpdateParams struct {
@@ -124,6 +156,8 @@ func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }

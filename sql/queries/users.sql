@@ -1,9 +1,24 @@
 -- All by primary key: the policies add id = the caller.
 
--- UserProvision makes the caller's profile if there is none. The id is the
--- column's default, the verified caller.
--- name: UserProvision :exec
-insert into app.users (email) values (sqlc.narg('email')) on conflict (id) do nothing;
+-- UserKeep makes the caller's profile, or brings it to what the provider says of them
+-- as of seen_at, unless something later is known. Without a time it only makes one. The
+-- id is the column's default, the verified caller. A name is taken over until the
+-- provider has been heard for the first time: after that it is the person's own.
+-- name: UserKeep :exec
+insert into app.users as u (email, full_name, provider_seen_at)
+values (sqlc.narg('email'), sqlc.narg('full_name'), sqlc.narg('seen_at'))
+on conflict (id) do update
+   set email = excluded.email,
+       full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+       provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+ where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity');
+
+-- UserGone says that the provider has removed the caller. Nothing that the provider
+-- said before that comes after it.
+-- name: UserGone :exec
+update app.users
+   set provider_deleted_at = @at::timestamptz, provider_seen_at = greatest(provider_seen_at, @at::timestamptz)
+ where provider_deleted_at is null;
 
 -- name: UserSelf :one
 select * from app.users;
