@@ -23,7 +23,8 @@ const audience = "authenticated"
 type handler func(http.ResponseWriter, *http.Request) error
 
 // Handler serves the REST API, at the root like the bare service and under
-// /auth/v1 like the hosted one.
+// /auth/v1 like the hosted one. A test of a provider that is slow, or away, puts a
+// handler of its own before it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
@@ -74,6 +75,10 @@ func (s *Server) Handler() http.Handler {
 // line has the path without the query, which may hold a code.
 func (s *Server) answer(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead { // which the mux takes for GET: a link would be used up
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		start := time.Now()
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBytes)
 		err := protect(h, w, r)

@@ -158,6 +158,7 @@ func TestLink(t *testing.T) {
 	require.NoError(t, err)
 	path := "/verify?" + link.RawQuery
 
+	require.Equal(t, http.StatusMethodNotAllowed, w.send(http.MethodHead, path, "").status, "only GET uses a link up")
 	first := w.send(http.MethodGet, path, "")
 	require.Equal(t, http.StatusSeeOther, first.status)
 	target, err := url.Parse(first.header.Get("Location"))
