@@ -92,68 +92,102 @@ func (s *Server) accessToken(r *http.Request, tx pgx.Tx, u *user, session uuid.U
 	return token, expires, err
 }
 
-// checkClaims reports what the real service demands of the hook's answer. That
-// subject, role and expiry are still the draft's is not among it.
+// claimTypes are the real service's demands on what the token hook returns: the
+// JSON types of a claim, and whether it has to be there. That subject, role and
+// expiry are still the draft's is not among them.
+var claimTypes = []struct {
+	name     string
+	required bool
+	types    []string // empty for any
+}{
+	{"aud", true, []string{"string", "array"}},
+	{"exp", true, []string{"integer"}},
+	{"iat", true, []string{"integer"}},
+	{"sub", true, []string{"string"}},
+	{"email", true, []string{"string"}},
+	{"phone", true, []string{"string"}},
+	{"role", true, []string{"string"}},
+	{"aal", true, []string{"string"}},
+	{"session_id", true, []string{"string"}},
+	{"is_anonymous", true, nil},
+	{"iss", false, []string{"string"}},
+	{"jti", false, []string{"string"}},
+	{"nbf", false, []string{"integer"}},
+	{"client_id", false, []string{"string"}},
+	{"app_metadata", false, []string{"object"}},
+	{"user_metadata", false, []string{"object"}},
+	{"amr", false, []string{"array"}},
+}
+
+// checkClaims returns the claims that a token hook answered with.
 func checkClaims(text json.RawMessage) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var got map[string]any
+	var got any
 	if err := decoder.Decode(&got); err != nil {
-		return nil, fail(http.StatusInternalServerError, "unexpected_failure", "Hook output claims are not an object").because(err)
+		return nil, malformed(err)
 	}
-	isText := func(v any) bool { _, ok := v.(string); return ok }
-	isObject := func(v any) bool { _, ok := v.(map[string]any); return ok }
-	isInteger := func(v any) bool {
-		n, ok := v.(json.Number)
-		if !ok {
-			return false
-		}
-		_, err := n.Int64()
-		return err == nil
+	if got == nil {
+		return nil, wrongClaims([]string{wrongType("(root)", "object", nil)})
 	}
-	isList := func(v any, of ...func(any) bool) bool {
-		list, ok := v.([]any)
-		return ok && !slices.ContainsFunc(list, func(item any) bool {
-			return !slices.ContainsFunc(of, func(is func(any) bool) bool { return is(item) })
-		})
+	claims, ok := got.(map[string]any)
+	if !ok {
+		return nil, malformed(errors.New("claims are no object"))
 	}
-	var bad []string
-	for _, rule := range []struct {
-		name     string
-		required bool
-		is       func(any) bool
-	}{
-		{"aud", true, func(v any) bool { return isText(v) || isList(v, isText) }},
-		{"exp", true, isInteger},
-		{"iat", true, isInteger},
-		{"sub", true, isText},
-		{"email", true, isText},
-		{"phone", true, isText},
-		{"role", true, isText},
-		{"aal", true, isText},
-		{"session_id", true, isText},
-		{"is_anonymous", true, func(any) bool { return true }},
-		{"iss", false, isText},
-		{"jti", false, isText},
-		{"nbf", false, isInteger},
-		{"client_id", false, isText},
-		{"app_metadata", false, isObject},
-		{"user_metadata", false, isObject},
-		{"amr", false, func(v any) bool { return isList(v, isText, isObject) }},
-	} {
-		value, present := got[rule.name]
+	var missing, wrong []string
+	for _, c := range claimTypes {
+		value, present := claims[c.name]
 		switch {
-		case !present && rule.required:
-			bad = append(bad, rule.name+" is required")
-		case present && !rule.is(value):
-			bad = append(bad, rule.name+" has the wrong type")
+		case !present && c.required:
+			missing = append(missing, "- (root): "+c.name+" is required\n")
+		case present && len(c.types) > 0 && !slices.Contains(c.types, jsonType(value)):
+			expected := c.types[0]
+			if len(c.types) > 1 {
+				expected = "[" + strings.Join(c.types, ",") + "]"
+			}
+			wrong = append(wrong, wrongType(c.name, expected, value))
 		}
 	}
-	if len(bad) > 0 {
-		return nil, fail(http.StatusInternalServerError, "unexpected_failure",
-			"output claims do not conform to the expected schema: %s", strings.Join(bad, ", "))
+	if methods, ok := claims["amr"].([]any); ok {
+		for i, m := range methods {
+			if t := jsonType(m); t != "string" && t != "object" {
+				wrong = append(wrong, fmt.Sprintf("- amr.%d: Must validate at least one schema (anyOf)\n", i))
+			}
+		}
 	}
-	return got, nil
+	if all := slices.Concat(missing, wrong); len(all) > 0 {
+		return nil, wrongClaims(all)
+	}
+	return claims, nil
+}
+
+func wrongClaims(lines []string) error {
+	return fail(http.StatusInternalServerError, "", "output claims do not conform to the expected schema: \n%s", strings.Join(lines, ""))
+}
+
+func wrongType(name, expected string, value any) string {
+	return fmt.Sprintf("- %s: Invalid type. Expected: %s, given: %s\n", name, expected, jsonType(value))
+}
+
+// jsonType is JSON Schema's name for the type of a decoded value.
+func jsonType(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	case json.Number:
+		if _, err := v.Int64(); err == nil {
+			return "integer"
+		}
+		return "number"
+	default:
+		return "object"
+	}
 }
 
 // caller is who a bearer token of ours belongs to.

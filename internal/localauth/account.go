@@ -28,7 +28,7 @@ func (s *Server) user(w http.ResponseWriter, r *http.Request) error {
 type updateRequest struct {
 	Email       string         `json:"email"`
 	Phone       string         `json:"phone"`
-	Password    string         `json:"password"`
+	Password    *string        `json:"password"` // an empty one is given, and too short
 	Nonce       string         `json:"nonce"`
 	Data        map[string]any `json:"data"`
 	AppMetadata map[string]any `json:"app_metadata"`
@@ -83,8 +83,8 @@ func (s *Server) checkUpdate(r *http.Request, c *caller, q *updateRequest) (hash
 	if q.Email == c.user.Email {
 		q.Email = ""
 	}
-	if q.Password != "" {
-		if hash, err = s.hashPassword(q.Password); err != nil {
+	if q.Password != nil {
+		if hash, err = s.hashPassword(*q.Password); err != nil {
 			return "", err
 		}
 	}
@@ -93,7 +93,7 @@ func (s *Server) checkUpdate(r *http.Request, c *caller, q *updateRequest) (hash
 		return "", fail(http.StatusForbidden, "not_admin", "Updating app_metadata requires admin privileges")
 	case q.Phone != "":
 		return "", fail(http.StatusUnprocessableEntity, "phone_provider_disabled", "Phone numbers are disabled")
-	case (q.Password != "" || q.Email != "") && c.user.hasMFA() && c.aal != aal2:
+	case (q.Password != nil || q.Email != "") && c.user.hasMFA() && c.aal != aal2:
 		return "", fail(http.StatusUnauthorized, "insufficient_aal", "AAL2 session is required to update email or password when MFA is enabled.")
 	}
 	if err := q.check(); err != nil {
@@ -104,13 +104,13 @@ func (s *Server) checkUpdate(r *http.Request, c *caller, q *updateRequest) (hash
 			return "", err
 		}
 	}
-	if q.Password == "" {
+	if q.Password == nil {
 		return "", nil
 	}
 	if err := s.checkReauthentication(r.Context(), c, q.Nonce); err != nil {
 		return "", err
 	}
-	if bcrypt.CompareHashAndPassword([]byte(c.user.Password), []byte(q.Password)) == nil {
+	if bcrypt.CompareHashAndPassword([]byte(c.user.Password), []byte(*q.Password)) == nil {
 		return "", fail(http.StatusUnprocessableEntity, "same_password", "New password should be different from the old password.")
 	}
 	return hash, nil

@@ -204,6 +204,7 @@ func (s *Server) adminCreate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	u.ConfirmedAt = nil // generated, and not read again there
 	writeJSON(w, http.StatusOK, u)
 	return nil
 }
@@ -285,7 +286,10 @@ func (s *Server) adminUpdate(w http.ResponseWriter, r *http.Request) error {
 		if u, err = reloaded(ctx, tx, u); err != nil {
 			return err
 		}
-		u, err = s.adminChange(ctx, tx, u, q)
+		before := u.Identities // the answer shows them as they were
+		if u, err = s.adminChange(ctx, tx, u, q); err == nil {
+			u.Identities = before
+		}
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package localauth
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -50,6 +51,7 @@ func TestAdminUsers(t *testing.T) {
 	require.Equal(t, map[string]any{"a": float64(1), "email_verified": true}, made.body["user_metadata"])
 	require.Equal(t, map[string]any{"plan": "x", "provider": "email", "providers": []any{"email"}}, made.body["app_metadata"])
 	require.Len(t, made.body["identities"], 1)
+	require.NotContains(t, made.body, "confirmed_at", "generated, and not read again")
 	require.Empty(t, rc.seen(), "no hook hears of it")
 	session := w.post("/token?grant_type=password", credentials("ann@example.com", goodPassword))
 	require.Equal(t, 200, session.status)
@@ -74,7 +76,8 @@ func TestAdminUsers(t *testing.T) {
 	require.NotContains(t, w.send("PUT", path, `{"ban_duration":"none"}`, admin...).body, "banned_until")
 	changed := w.send("PUT", path, `{"email":"anna@example.com","password":"another horse"}`, admin...)
 	require.Equal(t, 200, changed.status, changed.text)
-	require.Equal(t, "anna@example.com", changed.body["identities"].([]any)[0].(map[string]any)["email"])
+	require.Equal(t, "ann@example.com", changed.body["identities"].([]any)[0].(map[string]any)["email"], "as they were")
+	require.Equal(t, "anna@example.com", w.send("GET", path, "", admin...).body["identities"].([]any)[0].(map[string]any)["email"])
 	require.Equal(t, 403, w.send("GET", "/user", "", bearer(session)...).status, "a new password ends the sessions")
 	require.Equal(t, 200, w.post("/token?grant_type=password", credentials("anna@example.com", "another horse")).status)
 
@@ -146,6 +149,11 @@ func TestInvite(t *testing.T) {
 	require.Equal(t, 200, w.post("/invite", `{"email":"ann@example.com"}`, w.asAdmin()...).status)
 	target := w.follow(w.lastMail().Link)
 	require.Contains(t, target.Fragment, "type=invite")
+	fragment, err := url.ParseQuery(target.Fragment)
+	require.NoError(t, err)
+	me := w.send("GET", "/user", "", "Authorization", "Bearer "+fragment.Get("access_token"))
+	require.NotContains(t, me.body, "confirmation_sent_at")
+	require.Equal(t, 1, w.count("select count(*) from auth.users where encrypted_password <> ''"), "a password that nobody knows")
 	require.Equal(t, "email_exists", w.post("/invite", `{"email":"ann@example.com"}`, w.asAdmin()...).body["error_code"])
 }
 

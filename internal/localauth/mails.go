@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -147,8 +148,13 @@ func (s *Server) deliver(r *http.Request, to, action, code, hash string) error {
 	})
 }
 
+// actionLink escapes where the link ends up only if the rest of the link would be
+// lost otherwise, as the real service does.
 func (s *Server) actionLink(action, hash, redirect string) string {
-	return s.cfg.ExternalURL + "/verify?" + url.Values{"token": {hash}, "type": {action}, "redirect_to": {redirect}}.Encode()
+	if strings.ContainsAny(redirect, "&=#") {
+		redirect = url.QueryEscape(redirect)
+	}
+	return s.cfg.ExternalURL + "/verify?token=" + url.QueryEscape(hash) + "&type=" + url.QueryEscape(action) + "&redirect_to=" + redirect
 }
 
 // newCode draws a code for an address and returns it with its hash.

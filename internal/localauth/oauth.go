@@ -14,13 +14,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// knownProviders are those that the real service has; which are on is another
+// matter.
+var knownProviders = []string{
+	"apple", "azure", "bitbucket", "discord", "facebook", "figma", "fly", "github", "gitlab", "google", "kakao", "keycloak",
+	"linkedin", "linkedin_oidc", "notion", "slack", "slack_oidc", "snapchat", "spotify", "twitch", "twitter", "vercel_marketplace",
+	"workos", "x", "zoom",
+}
+
 // authorize sends the browser to the consent page that plays the provider. The
 // flow's id is the state that comes back.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	provider := strings.ToLower(query.Get("provider"))
-	if !slices.Contains(s.cfg.OAuthProviders, provider) {
+	switch {
+	case slices.Contains(s.cfg.OAuthProviders, provider):
+	case slices.Contains(knownProviders, provider):
 		return fail(http.StatusBadRequest, "validation_failed", "Unsupported provider: provider is not enabled")
+	default:
+		return fail(http.StatusBadRequest, "validation_failed", "Unsupported provider: Provider %s could not be found", provider)
 	}
 	c := challenge{CodeChallenge: query.Get("code_challenge"), CodeChallengeMethod: query.Get("code_challenge_method")}
 	if err := c.check(); err != nil {

@@ -168,7 +168,7 @@ func (s *Server) refreshGrant(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if q.RefreshToken == "" {
-		return fail(http.StatusBadRequest, "validation_failed", "refresh_token required")
+		return fail(http.StatusBadRequest, "validation_failed", "Refresh token is not valid")
 	}
 	var answer *sessionAnswer
 	var theft error

@@ -24,11 +24,14 @@ func (q *signupRequest) check() (err error) {
 	if q.Email == "" && q.Phone == "" {
 		return fail(http.StatusUnprocessableEntity, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
 	}
-	if q.Phone != "" {
-		return fail(http.StatusBadRequest, "phone_provider_disabled", "Phone signups are disabled")
-	}
 	if q.Password == "" {
 		return fail(http.StatusBadRequest, "validation_failed", "Signup requires a valid password")
+	}
+	if q.Email != "" && q.Phone != "" {
+		return fail(http.StatusBadRequest, "validation_failed", "Only an email address or phone number should be provided on signup.")
+	}
+	if q.Phone != "" {
+		return fail(http.StatusBadRequest, "phone_provider_disabled", "Phone signups are disabled")
 	}
 	if err := q.challenge.check(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package localauth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -187,6 +188,16 @@ func (s *Server) redeem(ctx context.Context, tx pgx.Tx, p proof) (*user, error) 
 		}
 	} else if err := s.proveAddress(ctx, tx, u, found); err != nil {
 		return nil, err
+	}
+	if found == confirmationToken && u.InvitedAt != nil && u.Password == "" {
+		// The invited get a password that nobody knows, which voids what was mailed.
+		hash, err := s.hashPassword(rand.Text() + rand.Text())
+		if err != nil {
+			return nil, err
+		}
+		if err := s.setPassword(ctx, tx, u, hash); err != nil {
+			return nil, err
+		}
 	}
 	// One proof voids every other code of the user.
 	if _, err := tx.Exec(ctx, oneTimeTokensClearSQL, pgx.NamedArgs{"user_id": u.ID}); err != nil {
