@@ -357,7 +357,7 @@ func TestDeleteInvitedTenant(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[any]any{"tenants": nil, "tenant_invites": "***"}, gone)
-	s.nobody(t).get("/invites/"+mail.letters[0].Token).refused(http.StatusNotFound, "invite_unknown")
+	s.nobody(t).get("/invites/"+mail.letters()[0].Token).refused(http.StatusNotFound, "invite_unknown")
 	require.Len(t, kim.get("/portal/homes").list("homes"), 1)
 	require.Equal(t, others, bob.get("/tenant-invites").text)
 	ann.post("/tenants/invite", kay(nil)).ok(http.StatusCreated) // they may come again
