@@ -111,6 +111,26 @@ as $$
       from (select current_setting('app.invite_hash', true)) s (h)
 $$;
 
+-- guard_invite_mail keeps an invite and its mail together: another sending begins
+-- anew, and without one no mail comes to be waiting.
+create or replace function app.guard_invite_mail() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.mail_id is distinct from old.mail_id then
+        new.mail_state := 'QUEUED';
+        new.send_count := old.send_count + 1;
+        new.sent_at := null;
+        new.last_error := null;
+    elsif new.mail_state = 'QUEUED' and old.mail_state is distinct from 'QUEUED' then
+        raise exception 'a mail is sent again under another id'
+            using errcode = 'integrity_constraint_violation', table = tg_table_name, schema = tg_table_schema;
+    end if;
+    return new;
+end
+$$;
+
 -- next_ticket_statuses is where the caller may take a ticket from where it is: the
 -- one table of transitions. A tenant may give up what nobody has looked at, and
 -- reopen what is not mended after all. done_at is when the ticket was resolved or

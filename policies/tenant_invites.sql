@@ -14,9 +14,9 @@ alter table app.tenant_invites enable row level security;
 alter table app.tenant_invites force row level security;
 
 grant select (owner_user_id, id, tenant_id, unit_id, email, landlord_name, unit_label, expires_at, send_count, sent_at,
-              last_error, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord, rowhouse_support;
-grant insert (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at) on app.tenant_invites to rowhouse_landlord;
-grant update (unit_id, email, token_hash, expires_at, send_count, sent_at, last_error, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
+              last_error, mail_id, mail_key, mail_state, claimed_at, claimed_by_user_id, revoked_at, version, created_by, created_at, updated_at) on app.tenant_invites to rowhouse_landlord, rowhouse_support;
+grant insert (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at, mail_id, mail_key) on app.tenant_invites to rowhouse_landlord;
+grant update (unit_id, email, token_hash, expires_at, sent_at, last_error, mail_id, mail_key, mail_state, revoked_at, landlord_name, unit_label) on app.tenant_invites to rowhouse_landlord;
 grant select (owner_user_id, id, tenant_id, email, landlord_name, unit_label, expires_at, claimed_at, claimed_by_user_id,
               revoked_at) on app.tenant_invites to rowhouse_user;
 grant update (claimed_at, claimed_by_user_id) on app.tenant_invites to rowhouse_user;

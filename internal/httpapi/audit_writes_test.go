@@ -204,12 +204,11 @@ func TestAuditOfEveryOperation(t *testing.T) {
 
 // newest is the token of the last letter, if there is one.
 func (m *mailbox) newest() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.letters) == 0 {
+	all := m.letters()
+	if len(all) == 0 {
 		return ""
 	}
-	return m.letters[len(m.letters)-1].Token
+	return all[len(all)-1].Token
 }
 
 func lines(text string) []string {

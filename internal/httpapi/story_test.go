@@ -159,7 +159,7 @@ func (st *story) claims() {
 	t := st.t
 	t.Helper()
 	claim := func(by string, letter int) answer {
-		return st.callers[by].post("/invites/"+st.mail.letters[letter].Token+"/claim", nil)
+		return st.callers[by].post("/invites/"+st.mail.letters()[letter].Token+"/claim", nil)
 	}
 	st.quietly("others try Kim's link", func() {
 		for _, by := range []string{"ann", "bob", "lee", "mia", "eve"} {

@@ -217,6 +217,9 @@ type TenantInvite struct {
 	CreatedBy       uuid.UUID
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	MailID          uuid.UUID
+	MailKey         *string
+	MailState       *string
 }
 
 type Ticket struct {

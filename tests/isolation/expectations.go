@@ -113,8 +113,8 @@ var tables = map[string]table{
 		grants: map[string]grants{
 			"rowhouse_clerk": {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
-				reads: all, inserts: "email",
-				updates: "email full_name company_name phone locale time_zone currency",
+				reads: all, inserts: "email full_name provider_seen_at",
+				updates: "email full_name company_name phone locale time_zone currency provider_seen_at provider_deleted_at",
 				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
