@@ -104,17 +104,18 @@ const (
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
 	"app.users": {
-		owner: "id", fixed: "id version created_at updated_at is_admin",
+		owner: "id", fixed: "id version created_at updated_at is_admin onboarding_completed",
 		boundary: rule{using: "id = (select app.current_user_id())"},
 		triggers: []string{
 			"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{
-			"rowhouse_clerk": {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_clerk":    {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_landlord": {reads: all, rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
-				reads: all, inserts: "email",
-				updates: "email full_name company_name phone locale time_zone currency",
+				reads: all, inserts: "email signed_up_as",
+				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2",
 				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
@@ -465,6 +466,9 @@ var functions = map[string]function{
 	"app.time_to_due(text)": {owner: "rowhouse_owner", volatility: "i", parallel: "s", callers: slices.Concat(personas, servants)},
 	"app.next_ticket_statuses(text,timestamp with time zone)": {
 		owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants),
+	},
+	"app.demand_second_factor()": {
+		owner: "rowhouse_owner", volatility: "s", parallel: "r", callers: []string{"rowhouse_landlord", "rowhouse_user"},
 	},
 	"app.my_roles()":                    {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
 	"app.tell_role_change()":            trigger("rowhouse_clerk"),
