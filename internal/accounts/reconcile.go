@@ -135,7 +135,10 @@ func (c *counter) compare(ctx context.Context, d *db.DB, u user) (found *atomic.
 	if err != nil && !missing {
 		return nil, nil, err
 	}
-	keep := func() error { return Keep(ctx, d, u.Account) }
+	keep := func() error {
+		_, err := Keep(ctx, d, u.Account)
+		return err
+	}
 	switch email := line(u.Email, 320); {
 	case u.deletedAt != nil && (missing || profile.ProviderDeletedAt != nil):
 		return &c.alike, nil, nil

@@ -20,6 +20,7 @@ import (
 // unaudited says why an operation that changes something leaves nothing in a trail.
 var unaudited = map[string]string{
 	"updateMe":          "a profile is its person's own, and in no landlord's books",
+	"updateOnboarding":  "it is the profile's too",
 	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
 }
 
@@ -35,6 +36,7 @@ var auditedWrites = []struct {
 	trail     string // one line for each change, in any order
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
+	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
 
 	{"createProperty", "ann", "", `{"name": "Mill"}`, "mill", `ann as landlord: insert properties`},
 	{"replaceProperty", "ann", "mill", `{"name": "Windmill"}`, "", `ann as landlord: update properties name "Mill" → "Windmill"`},

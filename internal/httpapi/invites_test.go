@@ -64,10 +64,11 @@ func serveInvites(t testing.TB, set ...func(*httpapi.Config)) (*service, *mailbo
 	return s, &mailbox{t, s.Database}
 }
 
-// newPerson is somebody who has signed in with an address.
+// newPerson is somebody who has signed in with an address and said who they are.
 func (s *service) newPerson(t testing.TB, email string) client {
 	t.Helper()
 	id := uuid.New()
+	s.Exec(t, `insert into app.users (id, email, onboarding_step) values ($1, $2, 2)`, id, email)
 	return client{t: t, url: s.url, id: id, token: accessToken(t, object{"sub": id.String(), "email": email})}
 }
 

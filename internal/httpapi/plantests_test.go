@@ -173,6 +173,8 @@ var planTests = []planTest{
 	{"GET /support/grants?sort=expiresAt", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
 	{"GET /support/grants?cursor={cursor}", plans{"LiveSupportGrantsPage": all}},
 	{"GET /me", plans{"UserSelf": "users_pkey"}},
+	{"GET /onboarding", plans{"Onboarding": "users_pkey"}},
+	{"PATCH /onboarding", plans{"UserForUpdate": "users_pkey", "UserOnboard": "users_pkey", "Onboarding": "users_pkey"}},
 	{"PATCH /me", plans{"UserForUpdate": "users_pkey", "UserUpdate": "users_pkey"}},
 
 	// of several landlords: no index has their rows in one order; homes by tenancies_tenant_idx,

@@ -160,6 +160,10 @@ func testTwoLandlords(t *testing.T, i instance) {
 	bob := signUp(t, i.auth, i.api, "bob@example.com")
 	bobs := map[string]string{}
 	for _, c := range []client{ann, bob} {
+		refused := c.must(t, http.StatusForbidden, "POST", "/api/v1/properties", object{"name": "Canal House"})
+		require.Contains(t, refused.body, `"next":"/onboarding/company"`)
+		c.must(t, http.StatusOK, "PATCH", "/api/v1/onboarding",
+			object{"fullName": "Kay Visser", "country": "NL", "timeZone": "Europe/Amsterdam", "currency": "EUR"})
 		property := c.create(t, "/api/v1/properties", object{"name": "Canal House", "city": "Utrecht"})
 		unit := c.create(t, "/api/v1/units", object{"name": "Flat 1", "propertyId": property})
 		loft := c.create(t, "/api/v1/units", object{"name": "Loft"})

@@ -65,7 +65,7 @@ var remembered = map[string]string{
 	"rowhouse/internal/auth":             "verified tokens by a digest of the whole token; keys of the provider by their id",
 	"rowhouse/internal/authhooks":        "calls of the provider's hooks by their ids, mails by Message-IDs, counts of forged calls by network",
 	"rowhouse/internal/contractorsearch": "when the provider was asked last; nothing of what was asked",
-	"rowhouse/internal/httpapi":          "who has a profile by user; counts of requests by user or network",
+	"rowhouse/internal/httpapi":          "who has a profile, and who has said who they are, by user; counts of requests by user or network",
 	"rowhouse/internal/isolationreport":  "the last report, which is the same for everybody",
 	"rowhouse/internal/localauth":        "nothing; it stands in for the provider on developers' machines",
 	"rowhouse/internal/localpg":          "nothing; it starts a server for developers",

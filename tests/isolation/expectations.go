@@ -112,17 +112,18 @@ var unrecorded = map[string]string{
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
 	"app.users": {
-		owner: "id", fixed: "id version created_at updated_at is_admin",
+		owner: "id", fixed: "id version created_at updated_at is_admin onboarding_completed",
 		boundary: rule{using: "id = (select app.current_user_id())"},
 		triggers: []string{
 			"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{
-			"rowhouse_clerk": {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_clerk":    {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_landlord": {reads: all, rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
-				reads: all, inserts: "email full_name provider_seen_at",
-				updates: "email full_name company_name phone locale time_zone currency provider_seen_at provider_deleted_at",
+				reads: all, inserts: "email full_name signed_up_as provider_seen_at",
+				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2 provider_seen_at provider_deleted_at",
 				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
@@ -474,6 +475,9 @@ var functions = map[string]function{
 	"app.time_to_due(text)": {owner: "rowhouse_owner", volatility: "i", parallel: "s", callers: slices.Concat(personas, servants)},
 	"app.next_ticket_statuses(text,timestamp with time zone)": {
 		owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants),
+	},
+	"app.demand_second_factor()": {
+		owner: "rowhouse_owner", volatility: "s", parallel: "r", callers: []string{"rowhouse_landlord", "rowhouse_user"},
 	},
 	"app.my_roles()":                    {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
 	"app.tell_role_change()":            trigger("rowhouse_clerk"),
