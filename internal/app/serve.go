@@ -87,12 +87,12 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 		a.close()
 		return nil, err
 	}
-	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
+	mounts, err := mailHooks(cfg, d)
+	if err != nil {
 		a.close()
 		return nil, err
 	}
-	mounts, err := mailHooks(cfg, d)
-	if err != nil {
+	if err := checkDatabase(ctx, cfg.DatabaseURL, d); err != nil {
 		a.close()
 		return nil, err
 	}
