@@ -48,7 +48,7 @@ func TestAfterUserCreated(t *testing.T) {
 	}
 	seen := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	got := r.profile(user["id"])
-	require.Equal(t, &profile{Email: ptr("ann@example.com"), FullName: ptr("Ann One"), Version: 1, SeenAt: got.SeenAt}, got)
+	require.Equal(t, &profile{Email: new("ann@example.com"), FullName: new("Ann One"), Version: 1, SeenAt: got.SeenAt}, got)
 	require.True(t, seen.Equal(*got.SeenAt))
 
 	for name, nobody := range map[string]object{
