@@ -39,6 +39,7 @@ func newInstance(t testing.TB) instance {
 	return instance{
 		env: environment{
 			"ADDR": addr, "DEV_AUTH_ADDR": authAddr, "DEV_POSTGRES_PORT": postgresPort, "ROWHOUSE_DIR": tempDir(t),
+			"DEV_SMTP_ADDR": freeAddress(t), "DEV_MAIL_ADDR": freeAddress(t),
 			"PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN"),
 		},
 		api: "http://" + addr, auth: "http://localhost:" + authPort,
@@ -84,6 +85,7 @@ func TestDev(t *testing.T) {
 	demo.must(t, http.StatusNoContent, "DELETE", "/api/v1/units/"+gone.String(), nil)
 	kept := demo.create(t, "/api/v1/units", object{"name": "Garden house"})
 	t.Run("two landlords", func(t *testing.T) { testTwoLandlords(t, i) })
+	t.Run("an invite is mailed", func(t *testing.T) { testDevMail(t, i) })
 	t.Run("a second instance", func(t *testing.T) { testSecondInstance(t, i, p) })
 	i.ctrlC(t, p)
 
@@ -227,7 +229,7 @@ func TestDevOnAnotherServer(t *testing.T) {
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	curl := tool(t, "curl")
-	for _, port := range []int{8080, 9999, 5499} {
+	for _, port := range []int{8080, 9999, 5499, 1025, 8025} {
 		if holder, taken := holderOf(t, port); taken {
 			t.Fatalf("port %d, which the README names, is taken by %s", port, holder)
 		}
