@@ -71,7 +71,7 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenant_invites`},
 	{
 		"resendTenantInvite", "ann", "kims", nil, "",
-		`ann as landlord: update tenant_invites expires_at a time → a time, mail_id an id → an id, send_count 1 → 2, token_hash "***" → "***"`,
+		`ann as landlord: update tenant_invites expires_at a time → a time, send_count 1 → 2, token_hash "***" → "***"`,
 	},
 	{"claimInvite", "kim", "", nil, "", `
 		kim as user: update tenant_invites claimed_at null → a time, claimed_by_user_id null → kim
