@@ -75,7 +75,8 @@ begin
 end
 $$;
 
--- keep_landlord_card copies what tenants may know of a landlord.
+-- keep_landlord_card copies what tenants may know of a landlord. Where nothing of that
+-- has changed, nothing is written: the time of the last sign-in is not for tenants.
 create or replace function app.keep_landlord_card() returns trigger
     language plpgsql security definer
     set search_path = pg_catalog, pg_temp
@@ -85,7 +86,9 @@ begin
     values (new.id, new.full_name, new.company_name, new.email, new.phone)
     on conflict (owner_user_id) do update
        set name = excluded.name, company_name = excluded.company_name, email = excluded.email,
-           phone = excluded.phone, updated_at = now();
+           phone = excluded.phone, updated_at = now()
+     where (c.name, c.company_name, c.email, c.phone)
+           is distinct from (excluded.name, excluded.company_name, excluded.email, excluded.phone);
     return null;
 end
 $$;

@@ -21,3 +21,4 @@ grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_uni
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support, rowhouse_remover;
 grant execute on function app.my_roles() to rowhouse_user;
 set local role rowhouse_owner;
+grant execute on function app.demand_second_factor() to rowhouse_landlord, rowhouse_user;

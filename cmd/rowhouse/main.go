@@ -35,6 +35,9 @@ type cli struct {
 		Matrix  policyMatrixCmd  `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
 		Explain policyExplainCmd `cmd:"" help:"Measure what the policies cost, on books made for it; never on a live database."`
 	} `cmd:"" help:"Look after the policies."`
+	Auth struct {
+		Reconcile authReconcileCmd `cmd:"" help:"Compare the users of Supabase Auth with their profiles, and mend those."`
+	} `cmd:"" help:"Look after what Supabase Auth tells of users."`
 	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
 	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`

@@ -18,6 +18,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/guard"
 	"rowhouse/internal/httpapi"
+	"rowhouse/internal/mail"
 	"rowhouse/internal/portcheck"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
@@ -54,6 +55,7 @@ type api struct {
 	tokens *auth.Verifier
 	roles  *roles.Cache
 	deafen func() // ends the roles' listening
+	mail   *mail.Sender
 	http   *httpapi.API
 }
 
@@ -82,12 +84,12 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 		return nil, err
 	}
 	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
-	files, err := openFiles(cfg)
+	mounts, err := a.mounts(ctx, cfg)
 	if err != nil {
 		a.close()
 		return nil, err
 	}
-	mounts, err := mailHooks(cfg, d)
+	files, err := openFiles(cfg)
 	if err != nil {
 		a.close()
 		return nil, err
@@ -148,6 +150,9 @@ func (a *api) close() {
 	a.deafen()
 	a.tokens.Close()
 	a.db.Close()
+	if a.mail != nil {
+		a.mail.Close()
+	}
 }
 
 // serve answers on ln until ctx ends, and returns nil when every request under

@@ -48,6 +48,12 @@ type Config struct {
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
 	EmailsProven    bool   `env:"EMAILS_PROVEN" envDefault:"true" doc:"false if the project lets people in before they have confirmed their address (autoconfirm); invites can then not be claimed"`
 
+	AuthHookSecrets          string `env:"AUTH_HOOK_SECRETS" secret:"true" doc:"v1,whsec_<base64>|…, what Supabase Auth signs its hooks with; without it there are none under /hooks/auth"`
+	AuthWebhookSecret        string `env:"AUTH_WEBHOOK_SECRET" secret:"true" doc:"what the project's database webhook brings to /hooks/auth/user-changed as a bearer token, 16 bytes or more; several are divided by |; without it there is none"`
+	AuthDatabaseURL          string `env:"AUTH_DATABASE_URL" secret:"true" doc:"auth reconcile: Postgres of Supabase Auth, as a login that may read auth.users"`
+	SignupsClosed            bool   `env:"SIGNUPS_CLOSED" envDefault:"false" doc:"true lets nobody sign up but tenants with an invite; asked by the hook before-user-created"`
+	DisposableDomainsAllowed bool   `env:"DISPOSABLE_DOMAINS_ALLOWED" envDefault:"false" doc:"true lets people sign up with addresses that are made to be thrown away"`
+
 	PublicURL string `env:"PUBLIC_URL" doc:"where people reach the web app, scheme and host alone, as https://rowhouse.example; links of mails lead there"`
 
 	SMTPURL           string  `env:"SMTP_URL" secret:"true" doc:"smtp://user:password@host:587, encrypted with STARTTLS, or smtps://…; the server that mail leaves through"`

@@ -250,7 +250,7 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		sql  string
 		args []any
 	}{
-		{`insert into app.users (id, email, full_name) values ($1, $2, $3)`, []any{l.UserID, l.Email, name}},
+		{`insert into app.users (id, email, full_name, onboarding_step, onboarding_completed) values ($1, $2, $3, 6, true)`, []any{l.UserID, l.Email, name}},
 		{`insert into app.properties (owner_user_id, id, name, city, created_by) values ($1, $2, $3, $3, $1)`, []any{l.UserID, l.PropertyID, name + " house"}},
 		{`insert into app.units (owner_user_id, id, property_id, name, city, created_by) values ($1, $2, $3, $4, $4, $1)`, []any{l.UserID, l.UnitID, l.PropertyID, name + " flat"}},
 		{`insert into app.idempotency_keys (owner_user_id, key, operation, request_hash, answer) values ($1, $2, 'createUnit', sha256('x'), $2)`, []any{l.UserID, name + "-key"}},

@@ -139,8 +139,9 @@ func New(c Config) (*API, error) {
 		if c.Session != nil {
 			r.Use(c.Session)
 		}
-		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody, provision(a.profiles))
+		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody)
 		api = humachi.New(r, described)
+		api.UseMiddleware(a.admit)
 		a.routes(api)
 	})
 	document, err := api.OpenAPI().MarshalJSON()
@@ -170,6 +171,8 @@ func (a *API) Document() []byte { return a.document }
 func (a *API) routes(api huma.API) {
 	get(api, "/me", "getMe", "Show your profile", a.getMe)
 	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
+
+	a.onboardingRoutes(api)
 
 	list(api, "/dashboard", "getDashboard", "Show what there is and what waits to be done", a.getDashboard)
 	list(api, "/search", "search", "Search among all that is yours", a.search)
@@ -236,7 +239,11 @@ func list[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
 }
 
 func create[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
-	register(api, http.MethodPost, path, id, summary, http.StatusCreated, h, http.StatusForbidden, http.StatusConflict,
+	serve(api, creation(path, id, summary), h)
+}
+
+func creation(path, id, summary string) huma.Operation {
+	return describe(http.MethodPost, path, id, summary, http.StatusCreated, http.StatusForbidden, http.StatusConflict,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 }
 
@@ -246,8 +253,18 @@ func change[I, O any](api huma.API, method, path, id, summary string, h handler[
 }
 
 func remove[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
-	register(api, http.MethodDelete, path, id, summary, http.StatusNoContent, h, http.StatusForbidden,
-		http.StatusConflict, http.StatusPreconditionFailed)
+	serve(api, sensitive(describe(http.MethodDelete, path, id, summary, http.StatusNoContent, http.StatusForbidden,
+		http.StatusConflict, http.StatusPreconditionFailed)), h)
+}
+
+// sensitive marks an operation that destroys, does much at once, or opens books to
+// others. Landlords may want a second factor for all of these.
+func sensitive(o huma.Operation) huma.Operation {
+	o.Description = strings.TrimSpace(o.Description + "\n\nAnswers 403 mfa_required to a session without a second factor, if you have asked for that with requireMfa.")
+	o.Middlewares = append(o.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		next(huma.WithContext(ctx, db.DemandSecondFactor(ctx.Context())))
+	})
+	return o
 }
 
 func register[I, O any](api huma.API, method, path, id, summary string, status int, h handler[I, O], failures ...int) {
@@ -255,6 +272,9 @@ func register[I, O any](api huma.API, method, path, id, summary string, status i
 }
 
 func describe(method, path, id, summary string, status int, failures ...int) huma.Operation {
+	if asksWho(path) && !slices.Contains(failures, http.StatusForbidden) {
+		failures = append(failures, http.StatusForbidden)
+	}
 	return huma.Operation{
 		Method: method, Path: prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
 		Tags:         []string{tag(path)},

@@ -107,6 +107,7 @@ type listTenantInvitesInput struct {
 	Sort     string     `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"Order; a minus turns it round."`
 	State    string     `query:"state" enum:"PENDING,EXPIRED,CLAIMED,REVOKED" doc:"Only invites in this state."`
 	TenantID optionalID `query:"tenantId" doc:"Only invites of this tenant."`
+	Email    email      `query:"email" example:"ada@example.com" doc:"Only invites to this address, whole and in any case."`
 }
 
 type listTenantInvitesOutput struct {
@@ -126,7 +127,7 @@ func (a *API) listTenantInvites(ctx context.Context, in *listTenantInvitesInput)
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TenantInvitesPageWithCount(ctx, tx, query.TenantInvitesPageParams{
-			State: given(in.State), TenantID: in.TenantID.given(), Q: strings.TrimSpace(in.Q),
+			State: given(in.State), TenantID: in.TenantID.given(), Email: given(string(in.Email)), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
 		return err

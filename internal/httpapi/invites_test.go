@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,10 +64,11 @@ func serveInvites(t testing.TB, set ...func(*httpapi.Config)) (*service, *mailbo
 	return s, &mailbox{t, s.Database}
 }
 
-// newPerson is somebody who has signed in with an address.
+// newPerson is somebody who has signed in with an address and said who they are.
 func (s *service) newPerson(t testing.TB, email string) client {
 	t.Helper()
 	id := uuid.New()
+	s.Exec(t, `insert into app.users (id, email, onboarding_step) values ($1, $2, 2)`, id, email)
 	return client{t: t, url: s.url, id: id, token: accessToken(t, object{"sub": id.String(), "email": email})}
 }
 
@@ -336,6 +338,8 @@ func TestListTenantInvites(t *testing.T) {
 		"?tenantId=" + tenant:        {"The claimed"},
 		"?tenantId=" + noSuchRow:     {},
 		"?q=PENDING@":                {"The pending"},
+		"?email=Expired@Example.com": {"The expired"},
+		"?email=xpired@example.com":  {},
 		"?q=kay&limit=1&page=2":      {"The claimed"},
 		"?state=PENDING&q=the+claim": {},
 	} {
@@ -349,5 +353,8 @@ func TestListTenantInvites(t *testing.T) {
 	require.Equal(t, 4, ann.get("/tenant-invites?limit=1").pagination("total"))
 	require.Len(t, ann.get("/tenant-invites?cursor=*").list("tenantInvites"), 4)
 	ann.get("/tenant-invites?state=OPEN").refused(http.StatusBadRequest, "invalid_request", "?state")
+	for _, address := range []string{"", "x", "a%00@example.com", "a@example.com,b@example.com", strings.Repeat("x", 309) + "@example.com"} {
+		ann.get("/tenant-invites?email="+address).refused(http.StatusBadRequest, "invalid_request", "?email")
+	}
 	require.Empty(t, s.newPerson(t, "claimed@example.com").get("/tenant-invites").list("tenantInvites"))
 }

@@ -188,6 +188,19 @@ func (q *Queries) InviteOpen(ctx context.Context, db DBTX, arg InviteOpenParams)
 	return i, err
 }
 
+const inviteOpenTo = `-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower($1::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())
+`
+
+// InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+func (q *Queries) InviteOpenTo(ctx context.Context, db DBTX, email string) (bool, error) {
+	row := db.QueryRow(ctx, inviteOpenTo, email)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const inviteSeen = `-- name: InviteSeen :one
 select i.landlord_name, i.unit_label,
        (left(i.email, 1) || '***' || coalesce(substring(i.email from '@[^@]*$'), ''))::text as email,
@@ -402,13 +415,15 @@ select count(*)
    and (coalesce($1, 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and ($1 is distinct from 'CLAIMED' or i.claimed_at is not null)
    and ($2::uuid is null or i.tenant_id = $2)
-   and ($3::text = ''
-        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($3)) > 0)
+   and ($3::text is null or i.email = lower($3))
+   and ($4::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($4)) > 0)
 `
 
 type TenantInvitesCountParams struct {
 	State    *string
 	TenantID *uuid.UUID
+	Email    *string
 	Q        string
 }
 
@@ -416,7 +431,12 @@ type TenantInvitesCountParams struct {
 // UnitsPage do. What a state means for claimed_at is said a second time, in a way that
 // tenant_invites_claimed_idx can find.
 func (q *Queries) TenantInvitesCount(ctx context.Context, db DBTX, arg TenantInvitesCountParams) (int64, error) {
-	row := db.QueryRow(ctx, tenantInvitesCount, arg.State, arg.TenantID, arg.Q)
+	row := db.QueryRow(ctx, tenantInvitesCount,
+		arg.State,
+		arg.TenantID,
+		arg.Email,
+		arg.Q,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -435,19 +455,21 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
    and (coalesce($1, 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and ($1 is distinct from 'CLAIMED' or i.claimed_at is not null)
    and ($2::uuid is null or i.tenant_id = $2)
-   and ($3::text = ''
-        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($3)) > 0)
-   and ($4::uuid is null or i.id > $4)
- order by case when $5::text = 'createdAt' then i.created_at end,
-          case when $5 = '-createdAt' then i.created_at end desc,
-          case when $5 = '-createdAt' then i.id end desc,
+   and ($3::text is null or i.email = lower($3))
+   and ($4::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($4)) > 0)
+   and ($5::uuid is null or i.id > $5)
+ order by case when $6::text = 'createdAt' then i.created_at end,
+          case when $6 = '-createdAt' then i.created_at end desc,
+          case when $6 = '-createdAt' then i.id end desc,
           i.id
- limit $7::bigint offset $6::bigint
+ limit $8::bigint offset $7::bigint
 `
 
 type TenantInvitesPageParams struct {
 	State     *string
 	TenantID  *uuid.UUID
+	Email     *string
 	Q         string
 	AfterID   *uuid.UUID
 	Sort      string
@@ -478,12 +500,13 @@ type TenantInvitesPageRow struct {
 }
 
 // TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_claimed_idx for
-// one state, tenant_invites_tenant_idx for one tenant's, and the primary key when walked
-// by id.
+// one state, tenant_invites_tenant_idx for one tenant's, tenant_invites_email_idx for one
+// address, and the primary key when walked by id.
 func (q *Queries) TenantInvitesPage(ctx context.Context, db DBTX, arg TenantInvitesPageParams) ([]TenantInvitesPageRow, error) {
 	rows, err := db.Query(ctx, tenantInvitesPage,
 		arg.State,
 		arg.TenantID,
+		arg.Email,
 		arg.Q,
 		arg.AfterID,
 		arg.Sort,

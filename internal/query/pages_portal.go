@@ -11,10 +11,10 @@ import (
 // TenantInvitesPageWithCount is UnitsPageWithCount for invites.
 func (q *Queries) TenantInvitesPageWithCount(ctx context.Context, db Batcher, arg TenantInvitesPageParams) (invites []TenantInvitesPageRow, total int64, err error) {
 	b := &pgx.Batch{}
-	b.Queue(tenantInvitesCount, arg.State, arg.TenantID, arg.Q).QueryRow(func(row pgx.Row) error {
+	b.Queue(tenantInvitesCount, arg.State, arg.TenantID, arg.Email, arg.Q).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&total)
 	})
-	b.Queue(tenantInvitesPage, arg.State, arg.TenantID, arg.Q,
+	b.Queue(tenantInvitesPage, arg.State, arg.TenantID, arg.Email, arg.Q,
 		arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
 		invites, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TenantInvitesPageRow])
 		return err

@@ -56,12 +56,13 @@ select count(*)
    and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (sqlc.narg('email')::text is null or i.email = lower(sqlc.narg('email')))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0);
 
 -- TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_claimed_idx for
--- one state, tenant_invites_tenant_idx for one tenant's, and the primary key when walked
--- by id.
+-- one state, tenant_invites_tenant_idx for one tenant's, tenant_invites_email_idx for one
+-- address, and the primary key when walked by id.
 -- name: TenantInvitesPage :many
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
@@ -75,6 +76,7 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
    and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (sqlc.narg('email')::text is null or i.email = lower(sqlc.narg('email')))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0)
    and (sqlc.narg('after_id')::uuid is null or i.id > sqlc.narg('after_id'))
@@ -148,6 +150,11 @@ select i.landlord_name, i.unit_label,
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
        i.expires_at
   from app.tenant_invites i;
+
+-- InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower(@email::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now());
 
 -- InviteClaim marks the invite as claimed by the caller. The policy lets through
 -- one that is open, to its own address.

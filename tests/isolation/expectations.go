@@ -105,20 +105,29 @@ const (
 	tellLoss = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 )
 
+// unrecorded says why changes of a landlord's table leave nothing in the audit trail.
+// What only triggers write follows from what is recorded.
+var unrecorded = map[string]string{
+	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
+	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.support_accesses":          "a trail itself, which nobody can change",
+}
+
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
 	"app.users": {
-		owner: "id", fixed: "id version created_at updated_at is_admin",
+		owner: "id", fixed: "id version created_at updated_at is_admin onboarding_completed",
 		boundary: rule{using: "id = (select app.current_user_id())"},
 		triggers: []string{
 			"guard_user BEFORE UPDATE", "keep_landlord_card AFTER INSERT OR UPDATE OF full_name, company_name, email, phone",
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{
-			"rowhouse_clerk": {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_clerk":    {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
+			"rowhouse_landlord": {reads: all, rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
-				reads: all, inserts: "email",
-				updates: "email full_name company_name phone locale time_zone currency",
+				reads: all, inserts: "email full_name signed_up_as provider_seen_at",
+				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2 provider_seen_at provider_deleted_at",
 				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
@@ -232,7 +241,8 @@ var tables = map[string]table{
 					},
 				},
 			},
-			"rowhouse_clerk": {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
 		},
 	},
 	"app.contractors": {
@@ -470,6 +480,9 @@ var functions = map[string]function{
 	"app.time_to_due(text)": {owner: "rowhouse_owner", volatility: "i", parallel: "s", callers: slices.Concat(personas, servants)},
 	"app.next_ticket_statuses(text,timestamp with time zone)": {
 		owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants),
+	},
+	"app.demand_second_factor()": {
+		owner: "rowhouse_owner", volatility: "s", parallel: "r", callers: []string{"rowhouse_landlord", "rowhouse_user"},
 	},
 	"app.my_roles()":                    {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
 	"app.tell_role_change()":            trigger("rowhouse_clerk"),

@@ -410,7 +410,7 @@ func TestForeignTextsThroughHTTP(t *testing.T) {
 						r.headers = map[string]string{p.Name: text}
 						if p.Name == "Idempotency-Key" { // nobody has used one before
 							if len(o.holes(t)) == 0 {
-								r.token = accessToken("authenticated", s.newcomer(t, false), time.Minute)
+								r.token = accessToken("authenticated", s.newcomer(t, true), time.Minute)
 							}
 						}
 					} else {

@@ -19,13 +19,15 @@ const module = "rowhouse"
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/invitetoken", "internal/localpg", "internal/migrate", "internal/seal"},
-	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/guard", "internal/imagemeta", "internal/invitetoken", "internal/isolationreport", "internal/problem", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/httpapi":          {"internal/accounts", "internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/guard", "internal/imagemeta", "internal/invitetoken", "internal/isolationreport", "internal/peer", "internal/problem", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
 	"internal/legacy":           {"internal/migrate"},
-	"internal/seed":             {"internal/auth", "internal/db", "internal/query"},
+	"internal/authhooks":        {"internal/accounts", "internal/auth", "internal/db", "internal/errs", "internal/mail", "internal/peer", "internal/problem", "internal/query"},
+	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
+	"internal/accounts":         {"internal/auth", "internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
 	"internal/policy":           {"internal/guard", "internal/localpg", "internal/migrate", "internal/seal", "policies"},
@@ -44,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/invitetoken":      {},
 	"internal/imagemeta":        {},
 	"internal/localauth":        {},
+	"internal/peer":             {},
 	"internal/portcheck":        {},
 	"internal/probe":            {},
 	"internal/query":            {},
@@ -56,12 +59,15 @@ var allowed = map[string][]string{
 	"tests/advisors":            {},
 	"tests/alerts":              {},
 	"tests/api":                 {},
+	"tests/auth":                {},
 	"tests/bench":               {},
 	"tests/e2e":                 {},
 	"tests/isolation":           {},
 	"tests/isolation/result":    {"internal/isolationreport"},
 	"tests/layout":              {},
 	"tests/mutate":              {},
+	"tests/supabase":            {},
+	"tests/supabase-cli":        {},
 }
 
 // owners lists who alone may import a package of somebody else. The pool is the
