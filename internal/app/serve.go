@@ -21,6 +21,7 @@ import (
 	"rowhouse/internal/portcheck"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/web"
 )
 
 // Serve runs the API against the configured database and identity provider until
@@ -53,7 +54,8 @@ type api struct {
 	db     *db.DB
 	tokens *auth.Verifier
 	roles  *roles.Cache
-	deafen func() // ends the roles' listening
+	web    *web.Web // nil for API clients alone
+	deafen func()   // ends the roles' listening
 	http   *httpapi.API
 }
 
@@ -77,12 +79,17 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		tokens.Close()
 		return nil, err
 	}
+	signIn, err := openWeb(cfg)
+	if err != nil {
+		tokens.Close()
+		return nil, err
+	}
 	d, err := openDB(ctx, cfg)
 	if err != nil {
 		tokens.Close()
 		return nil, err
 	}
-	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
+	a := &api{db: d, tokens: tokens, roles: roles.New(nil), web: signIn, deafen: func() {}}
 	files, err := openFiles(cfg)
 	if err != nil {
 		a.close()
@@ -93,17 +100,36 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		return nil, err
 	}
 	a.listen(ctx)
-	a.http, err = httpapi.New(httpapi.Config{
+	config := httpapi.Config{
 		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		EmailsProven: cfg.EmailsProven, Invited: invited,
 		Contractors: contractors, Isolation: isolation,
-	})
+		Mounts: map[string]http.Handler{},
+	}
+	if a.web != nil {
+		config.Session, config.Mounts["/auth"] = a.web.Session, a.web.Handler()
+	}
+	a.http, err = httpapi.New(config)
 	if err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// openWeb is nil unless there are keys for browsers' sessions.
+func openWeb(cfg config.Config) (*web.Web, error) {
+	if cfg.SessionKeys.Empty() {
+		return nil, nil
+	}
+	if err := cfg.Require("PUBLIC_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {
+		return nil, fmt.Errorf("SESSION_KEYS is set: %w", err)
+	}
+	return web.New(web.Config{
+		PublicURL: cfg.PublicURL, Keys: cfg.SessionKeys, SupabaseURL: cfg.SupabaseURL, SupabaseAnonKey: cfg.SupabaseAnonKey,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, RatePerMinute: cfg.RatePerMinute,
+	})
 }
 
 // openFiles opens the place for tickets' files: the bucket, if one is named.
@@ -172,6 +198,9 @@ func (a *api) serve(ctx context.Context, ln net.Listener, grace time.Duration) e
 	defer cancel()
 	if err := srv.Shutdown(wait); err != nil {
 		return fmt.Errorf("some requests did not finish in %s: %w", grace, errors.Join(err, srv.Close()))
+	}
+	if a.web != nil {
+		return a.web.Close(wait)
 	}
 	return nil
 }

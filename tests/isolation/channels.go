@@ -63,11 +63,13 @@ var remembered = map[string]string{
 	"rowhouse/internal/app":              "nothing; it starts and stops the others",
 	"rowhouse/internal/auth":             "verified tokens by a digest of the whole token; keys of the provider by their id",
 	"rowhouse/internal/contractorsearch": "when the provider was asked last; nothing of what was asked",
-	"rowhouse/internal/httpapi":          "who has a profile by user; counts of requests by user or network",
+	"rowhouse/internal/httpapi":          "who has a profile by user",
 	"rowhouse/internal/isolationreport":  "the last report, which is the same for everybody",
 	"rowhouse/internal/localauth":        "nothing; it stands in for the provider on developers' machines",
 	"rowhouse/internal/localpg":          "nothing; it starts a server for developers",
+	"rowhouse/internal/ratelimit":        "counts of requests by user or network, and of tries by a digest of the account",
 	"rowhouse/internal/roles":            "roles by user",
+	"rowhouse/internal/web":              "the next tokens of a session by a digest of its last ones, for half a minute; ids of sessions that were signed out",
 }
 
 // measured are the packages with metrics, and all that their labels say.
