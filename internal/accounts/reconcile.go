@@ -29,13 +29,13 @@ const (
 
 // Counts is what Reconcile found.
 type Counts struct {
-	Read    int64 // users of the provider
-	Alike   int64 // whose profiles say what the provider says
-	Made    int64 // had no profile
-	Mended  int64 // had one with another address, or one that was marked as gone
-	Gone    int64 // removed at the provider, and not marked so
-	Passed  int64 // anonymous, or of another audience: they cannot sign in here
-	Failed  int64 // could not be compared or mended; the log says why
+	Read   int64 // users of the provider
+	Alike  int64 // whose profiles say what the provider says
+	Made   int64 // had no profile
+	Mended int64 // had one with another address, or one that was marked as gone
+	Gone   int64 // removed at the provider, and not marked so
+	Passed int64 // anonymous, or of another audience: they cannot sign in here
+	Failed int64 // could not be compared or mended; the log says why
 }
 
 // Reconcile compares all users of the provider, read from auth.users over provider,
@@ -135,7 +135,10 @@ func (c *counter) compare(ctx context.Context, d *db.DB, u user) (found *atomic.
 	if err != nil && !missing {
 		return nil, nil, err
 	}
-	keep := func() error { return Keep(ctx, d, u.Account) }
+	keep := func() error {
+		_, err := Keep(ctx, d, u.Account)
+		return err
+	}
 	switch email := line(u.Email, 320); {
 	case u.deletedAt != nil && (missing || profile.ProviderDeletedAt != nil):
 		return &c.alike, nil, nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/seal"
 	"rowhouse/internal/sealedcookie"
 )
@@ -19,32 +20,38 @@ import (
 type secrets struct {
 	Superuser   string `json:"superuser"` // of the embedded Postgres
 	API         string `json:"api"`       // rowhouse_api's password
+	Worker      string `json:"worker"`    // rowhouse_worker's password
 	Auth        string `json:"auth"`      // supabase_auth_admin's password
 	SealKeys    string `json:"sealKeys"`
+	Invites     string `json:"inviteKeys"`
 	SessionKeys string `json:"sessionKeys"`
+	AuthHooks   string `json:"authHooks"`   // AUTH_HOOK_SECRETS
+	AuthWebhook string `json:"authWebhook"` // AUTH_WEBHOOK_SECRET
 
-	keyring  seal.Keyring
-	sessions sealedcookie.Keyring
+	keyring    seal.Keyring
+	inviteKeys invitetoken.Keyring
+	sessions   sealedcookie.Keyring
 }
 
 func loadSecrets(dir string) (secrets, error) {
 	path := filepath.Join(dir, "secrets.json")
-	data, err := os.ReadFile(path) //nolint:gosec // the developer's own folder
-	if errors.Is(err, fs.ErrNotExist) {
-		data = []byte("{}")
-	} else if err != nil {
-		return secrets{}, err
-	}
 	var s secrets
-	if err := json.Unmarshal(data, &s); err != nil {
+	data, err := os.ReadFile(path) //nolint:gosec // the developer's own folder
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return secrets{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if s.complete() {
-		if err := s.save(dir, path); err != nil {
+		if err := s.write(dir, path); err != nil {
 			return secrets{}, fmt.Errorf("make %s: %w", path, err)
 		}
 	}
 	if s.keyring, err = seal.ParseKeyring(s.SealKeys); err != nil {
+		return secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.inviteKeys, err = invitetoken.ParseKeyring(s.Invites); err != nil {
 		return secrets{}, fmt.Errorf("%s: %w", path, err)
 	}
 	if s.sessions, err = sealedcookie.ParseKeyring(s.SessionKeys); err != nil {
@@ -53,26 +60,29 @@ func loadSecrets(dir string) (secrets, error) {
 	return s, nil
 }
 
-// complete makes up what is missing, all on the first start, and reports whether
-// anything was.
+// complete makes up what is missing, and says whether anything was: on the first
+// start all, later what an earlier build did not need.
 func (s *secrets) complete() (changed bool) {
-	for secret, generate := range map[*string]func() string{
-		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.SessionKeys: devKey,
+	for secret, made := range map[*string]func() string{
+		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Worker: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.Invites: devKey, &s.SessionKeys: devKey,
+		&s.AuthWebhook: rand.Text, &s.AuthHooks: func() string { return "v1,whsec_" + randomKey() },
 	} {
 		if *secret == "" {
-			*secret, changed = generate(), true
+			*secret, changed = made(), true
 		}
 	}
 	return changed
 }
 
-func devKey() string {
+func devKey() string { return "dev:" + randomKey() }
+
+func randomKey() string {
 	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	return "dev:" + base64.StdEncoding.EncodeToString(key)
+	_, _ = rand.Read(key) // it never fails
+	return base64.StdEncoding.EncodeToString(key)
 }
 
-func (s *secrets) save(dir, path string) error {
+func (s *secrets) write(dir, path string) error {
 	data, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // the file is where they are kept
 	if err != nil {
 		return err

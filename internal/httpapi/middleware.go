@@ -185,16 +185,3 @@ func plainBody(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
-
-// provision gives the caller a profile at the first request.
-func provision(p *profiles) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := p.ensure(r.Context()); err != nil {
-				problem.Write(w, r, err)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-}

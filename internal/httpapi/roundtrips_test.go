@@ -70,6 +70,8 @@ var roundTripTests = []struct {
 }{
 	{"getMe", "GET /me", nil, nil, 2},
 	{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
+	{"getOnboarding", "GET /onboarding", nil, nil, 2},
+	{"updateOnboarding", "PATCH /onboarding", object{"fullName": "Ann"}, nil, 5}, // and shows it, with what there is
 
 	{"getDashboard", "GET /dashboard", nil, nil, 2},
 	{"search", "GET /search?q=1%20canal", nil, nil, 2},
@@ -299,8 +301,8 @@ func TestFirstRequest(t *testing.T) {
 	var trips roundTrips
 	d := dbtest.New(t)
 	s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: trips.count}))
-	s.newLandlord(t).get("/me").ok(http.StatusOK) // opens the connection and prepares the statements
-	c := s.newLandlord(t)
+	s.newcomer(t).get("/me").ok(http.StatusOK) // opens the connection and prepares the statements
+	c := s.newcomer(t)
 	require.EqualValues(t, 4, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
 	require.EqualValues(t, 2, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
 }

@@ -217,6 +217,9 @@ type TenantInvite struct {
 	CreatedBy       uuid.UUID
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	MailID          uuid.UUID
+	MailKey         *string
+	MailState       *string
 }
 
 type Ticket struct {
@@ -309,18 +312,24 @@ type Unit struct {
 }
 
 type User struct {
-	ID                uuid.UUID
-	Email             *string
-	FullName          *string
-	CompanyName       *string
-	Phone             *string
-	Locale            *string
-	TimeZone          *string
-	Currency          *string
-	Version           int32
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
-	IsAdmin           bool
-	ProviderSeenAt    *time.Time
-	ProviderDeletedAt *time.Time
+	ID                  uuid.UUID
+	Email               *string
+	FullName            *string
+	CompanyName         *string
+	Phone               *string
+	Locale              *string
+	TimeZone            *string
+	Currency            *string
+	Version             int32
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	IsAdmin             bool
+	OnboardingStep      int16
+	OnboardingCompleted bool
+	SignedUpAs          string
+	Country             *string
+	PlannedUnits        *int32
+	RequireAal2         bool
+	ProviderSeenAt      *time.Time
+	ProviderDeletedAt   *time.Time
 }

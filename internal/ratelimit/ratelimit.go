@@ -4,12 +4,12 @@ package ratelimit
 import (
 	"crypto/sha256"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/go-chi/httprate"
 
 	"rowhouse/internal/errs"
+	"rowhouse/internal/peer"
 	"rowhouse/internal/problem"
 )
 
@@ -25,20 +25,8 @@ func By(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {
 		}))
 }
 
-// ByNetwork is By for callers whom nobody knows, by the network that they connect
-// from: with IPv6, everybody has 2^64 addresses. Behind a proxy they share its bound;
-// what a header says of them could be anything.
-func ByNetwork(perMinute int) func(http.Handler) http.Handler {
-	return By(perMinute, func(r *http.Request) (string, error) {
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil {
-			return r.RemoteAddr, nil
-		}
-		address := peer.Addr().Unmap()
-		network, err := address.Prefix(min(address.BitLen(), 64))
-		return network.String(), err
-	})
-}
+// ByNetwork is By for callers whom nobody knows, by the network that they connect from.
+func ByNetwork(perMinute int) func(http.Handler) http.Handler { return By(perMinute, peer.Network) }
 
 // Limiter bounds how often something is tried that only the request's body names.
 type Limiter struct {

@@ -133,6 +133,7 @@ func TestInChromium(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx, chromedp.Reload()))
 	require.Equal(t, http.StatusOK, fetch(http.MethodGet, "/auth/session", ""))
 	require.Equal(t, http.StatusOK, fetch(http.MethodGet, "/api/v1/me", ""))
+	w.onboarded()
 	require.Equal(t, http.StatusCreated, fetch(http.MethodPost, "/api/v1/properties", `{"name":"Canal House"}`))
 	require.Equal(t, http.StatusOK, fetch(http.MethodPost, "/auth/refresh", "{}"))
 	w.nearEnd()

@@ -158,6 +158,18 @@ func TestThrottling(t *testing.T) {
 	require.Equal(t, []int{401, 401, 401, 429}, statuses)
 }
 
+// TestSignupsClosed: who has no invite is told so, whoever they are.
+func TestSignupsClosed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(_ *localauth.Config, c *web.Config) { c.SignupsClosed = true })
+	in := object{"email": "ann@example.com", "password": password}
+	w.browser().post("/auth/sign-up", in).refused(http.StatusForbidden, "signups_closed")
+	require.Zero(t, w.provider.count("/health"))
+	in["invite"] = "0123456789abcdef"
+	w.browser().post("/auth/sign-up", in).ok(http.StatusAccepted)
+	w.mail("signup")
+}
+
 func TestRefusesBadConfig(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

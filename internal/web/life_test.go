@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"rowhouse/internal/httpapi"
+	"rowhouse/internal/authhooks"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/localauth"
 	"rowhouse/internal/web"
 )
@@ -38,6 +40,7 @@ func TestLife(t *testing.T) {
 	require.Equal(t, came.body["userId"], session.body["userId"])
 	me := b.get("/api/v1/me").ok(http.StatusOK)
 	require.Equal(t, came.body["userId"], me.body["id"])
+	w.onboarded()
 	b.post("/api/v1/properties", object{"name": "Canal House"}).ok(http.StatusCreated)
 
 	before := b.copyOf()
@@ -201,29 +204,47 @@ func TestResend(t *testing.T) {
 }
 
 // TestInvite: who signs up with an invite's token comes back to the invite, as a
-// tenant, and claims it.
+// tenant, and claims it, even where nobody else can sign up.
 func TestInvite(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	const secret = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	var theirs *localauth.Config
+	w := newWorld(t, func(c *localauth.Config, _ *web.Config) { theirs = c })
 	landlord := w.browser()
 	landlord.signUp("landlord@example.com")
-	landlord.post("/api/v1/tenants/invite", object{"firstName": "Tess", "lastName": "Two", "email": "tess@example.com"}, "Idempotency-Key: invite-tess").ok(http.StatusCreated)
-	var invitation httpapi.Invitation
-	select {
-	case invitation = <-w.invited:
-	case <-time.After(20 * time.Second):
-		require.Fail(t, "no invitation came")
+	landlord.get("/api/v1/me").ok(http.StatusOK)
+	w.onboarded()
+	landlord.post("/api/v1/tenants/invite", object{"firstName": "Tess", "lastName": "Two", "email": "tess@example.com"}).ok(http.StatusCreated)
+	var owner, mail uuid.UUID
+	require.NoError(t, w.database.Admin.QueryRow(t.Context(), `select (args ->> 'ownerId')::uuid, (args ->> 'id')::uuid from river.river_job where kind = 'invite_mail'`).Scan(&owner, &mail))
+	keys := dbtest.InviteKeys(t)
+	token, err := keys.Token(owner, mail, keys.Mint(owner).Key)
+	require.NoError(t, err)
+
+	// from here on the provider calls our hooks, and they let nobody else sign up
+	w.hooks, err = authhooks.New(authhooks.Config{DB: w.database.DB, Secrets: secret, SignupsClosed: true, PublicURL: w.origin})
+	require.NoError(t, err)
+	hook := func(name string) *localauth.Hook {
+		return &localauth.Hook{URI: w.url + "/hooks/auth/" + name, Secrets: secret}
 	}
-	invite := "/api/v1/invites/" + invitation.Token
+	theirs.Hooks = localauth.Hooks{
+		BeforeUserCreated: hook("before-user-created"), AfterUserCreated: hook("after-user-created"), CustomAccessToken: hook("custom-access-token"),
+	}
+	w.restartProvider(*theirs)
+	w.config.SignupsClosed = true
+	w.start(w.config)
 
 	tess := w.browser()
-	tess.get(invite).ok(http.StatusOK)
-	came := tess.signUp("tess@example.com", object{"invite": invitation.Token, "next": "/elsewhere"})
-	require.Equal(t, "/invite#"+invitation.Token, came.body["next"])
-	require.Equal(t, "TENANT", w.claims()["user_metadata"].(object)["signed_up_as"])
-	claimed := tess.post(invite+"/claim", nil).ok(http.StatusOK)
+	tess.get("/api/v1/invites/" + token).ok(http.StatusOK)
+	came := tess.signUp("tess@example.com", object{"invite": token, "next": "/elsewhere"})
+	require.Equal(t, "/invite#"+token, came.body["next"])
+	var as string
+	require.NoError(t, w.database.Admin.QueryRow(t.Context(), `select signed_up_as from app.users where email = 'tess@example.com'`).Scan(&as))
+	require.Equal(t, "TENANT", as)
+	claimed := tess.post("/api/v1/invites/"+token+"/claim", nil).ok(http.StatusOK)
 	require.Equal(t, "CLAIMED", claimed.body["state"])
 	require.Contains(t, tess.get("/api/v1/me").ok(http.StatusOK).body["roles"], "TENANT")
+	requireUnlogged(t, token)
 }
 
 // TestAccount changes the password and the address, and ends sessions elsewhere.

@@ -59,6 +59,10 @@ type Config struct {
 	// RatePerMinute bounds the requests of one network; 0 means no bound.
 	RatePerMinute int
 
+	// SignupsClosed turns away at once who has no invite. The provider's hook decides;
+	// this only says so, which the hook's answer cannot.
+	SignupsClosed bool
+
 	// Home is the path to which who has signed in goes, if they were on the way to
 	// nowhere else. "" means /auth/account.
 	Home string
@@ -72,6 +76,7 @@ type Web struct {
 	provider *authclient.Provider
 	origin   string
 	home     string
+	closed   bool
 	idle     time.Duration
 	lifetime time.Duration
 	now      func() time.Time
@@ -107,7 +112,7 @@ func New(c Config) (*Web, error) {
 		return nil, err
 	}
 	s := &Web{
-		provider: provider, origin: origin, home: c.Home, idle: c.Idle, lifetime: c.Lifetime, now: c.Now,
+		provider: provider, origin: origin, home: c.Home, closed: c.SignupsClosed, idle: c.Idle, lifetime: c.Lifetime, now: c.Now,
 		sessions: sealedcookie.NewJar(sessionCookie, c.Keys), flows: sealedcookie.NewJar(flowCookie, c.Keys),
 		origins: http.NewCrossOriginProtection(),
 		signIns: ratelimit.NewLimiter(10, time.Minute), mails: ratelimit.NewLimiter(5, 15*time.Minute), codes: ratelimit.NewLimiter(10, 5*time.Minute),

@@ -50,8 +50,9 @@ type world struct {
 	config   web.Config
 	tokens   *auth.Verifier
 	handler  *swap
+	behind   *swap // the provider, behind the gate
 	mails    chan localauth.Mail
-	invited  chan httpapi.Invitation
+	hooks    http.Handler // that the provider calls, if any
 
 	mu    sync.Mutex
 	ahead time.Duration
@@ -156,7 +157,7 @@ func (s *swap) set(h http.Handler) {
 
 func newWorld(t *testing.T, change ...func(*localauth.Config, *web.Config)) *world {
 	t.Helper()
-	w := &world{t: t, database: dbtest.New(t), handler: &swap{}, mails: make(chan localauth.Mail, 100), invited: make(chan httpapi.Invitation, 10)}
+	w := &world{t: t, database: dbtest.New(t), handler: &swap{}, behind: &swap{}, mails: make(chan localauth.Mail, 100)}
 	site := httptest.NewServer(w.handler)
 	t.Cleanup(site.Close)
 	t.Cleanup(func() {
@@ -206,9 +207,8 @@ func (w *world) startProvider(c *localauth.Config, change []func(*localauth.Conf
 	for _, f := range change {
 		f(c, &w.config)
 	}
-	server, err := localauth.New(*c)
-	require.NoError(t, err)
-	behind.Config.Handler = server.Handler()
+	w.restartProvider(*c)
+	behind.Config.Handler = w.behind
 	behind.Start()
 	t.Cleanup(behind.Close)
 	target, err := url.Parse(behind.URL)
@@ -219,6 +219,20 @@ func (w *world) startProvider(c *localauth.Config, change []func(*localauth.Conf
 	before.Config.Handler = w.provider.serve(proxy)
 	before.Start()
 	t.Cleanup(before.Close)
+}
+
+// restartProvider has the provider behave like c from here on.
+func (w *world) restartProvider(c localauth.Config) {
+	w.t.Helper()
+	server, err := localauth.New(c)
+	require.NoError(w.t, err)
+	w.behind.set(server.Handler())
+}
+
+// onboarded says who everybody is that has signed up: landlords have to, first.
+func (w *world) onboarded() {
+	w.t.Helper()
+	w.database.Exec(w.t, "update app.users set onboarding_step = 2")
 }
 
 // start serves the API with a web app of that configuration from here on, as another
@@ -234,13 +248,13 @@ func (w *world) start(c web.Config) {
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
+	mounts := map[string]http.Handler{"/auth": w.web.Handler()}
+	if w.hooks != nil {
+		mounts["/hooks/auth"] = w.hooks
+	}
 	api, err := httpapi.New(httpapi.Config{
 		DB: w.database.DB, Tokens: w.tokens, Version: "test", Files: files, EmailsProven: true,
-		Invited: func(_ context.Context, i httpapi.Invitation) error {
-			w.invited <- i
-			return nil
-		},
-		Session: w.web.Session, Mounts: map[string]http.Handler{"/auth": w.web.Handler()},
+		InviteKeys: dbtest.InviteKeys(t), Session: w.web.Session, Mounts: mounts,
 	})
 	require.NoError(t, err)
 	w.handler.set(api)
