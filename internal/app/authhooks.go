@@ -21,12 +21,15 @@ func (a *api) mounts(ctx context.Context, cfg config.Config) (map[string]http.Ha
 	if err != nil {
 		return nil, err
 	}
+	if mounts == nil {
+		mounts = map[string]http.Handler{}
+	}
+	if a.web != nil {
+		mounts["/auth"] = a.web.Handler()
+	}
 	hooks, err := a.authHooks(ctx, cfg)
 	if err != nil || hooks == nil {
 		return mounts, err
-	}
-	if mounts == nil {
-		mounts = map[string]http.Handler{}
 	}
 	mounts["/hooks/auth"] = hooks
 	return mounts, nil

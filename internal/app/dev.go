@@ -152,6 +152,9 @@ func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, er
 		}
 		cfg.IsolationReportKeys = key
 	}
+	if cfg.SessionKeys.Empty() {
+		cfg.SessionKeys = s.sessions
+	}
 	if cfg.InviteKeys.Empty() {
 		cfg.InviteKeys = s.inviteKeys
 	}
