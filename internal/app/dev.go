@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rowhouse/internal/config"
-	"rowhouse/internal/httpapi"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/localauth"
 	"rowhouse/internal/localpg"
@@ -47,6 +47,11 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		return fmt.Errorf("the local auth's port (DEV_AUTH_ADDR): %w", err)
 	}
 	defer authListener.Close()
+	mails, err := openCatcher(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	defer mails.close()
 
 	dir, err := filepath.Abs(cfg.DevDir)
 	if err != nil {
@@ -88,16 +93,16 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 	}
 	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
 	cfg.EmailsProven = true // nobody but the one at this machine can sign up
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = localURL(listener)
+	}
 
 	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return mails.run(running) })
+	group.Go(func() error { return runWorker(running, cfg) })
 	group.Go(func() error { return authServer.Serve(running, authListener) })
 	group.Go(func() error {
-		a, err := newAPI(running, cfg, version, func(_ context.Context, i httpapi.Invitation) error {
-			_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has one
-			link := "http://localhost:" + port + "/api/v1/invites/" + i.Token
-			_, err := fmt.Fprintf(out, "\nInvite to %s: open %s, and claim it signed in as them with POST %s/claim\n", i.Email, link, link)
-			return err
-		})
+		a, err := newAPI(running, cfg, version)
 		if err != nil {
 			return err
 		}
@@ -106,7 +111,7 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		if err != nil {
 			return err
 		}
-		printDev(out, cfg, listener.Addr(), anonKey, addresses)
+		printDev(out, cfg, listener.Addr(), anonKey, mails.where(), addresses)
 		err = a.serve(running, listener, devGrace)
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil // requests were cut off, as the one who pressed Ctrl-C expects
@@ -137,18 +142,24 @@ func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, er
 		}
 		cfg.IsolationReportKeys = key
 	}
-	if cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL {
-		return cfg, nil // the operator named both logins
+	if cfg.InviteKeys.Empty() {
+		cfg.InviteKeys = s.inviteKeys
 	}
-	if cfg.APIPassword == "" {
-		cfg.APIPassword = s.API
-	}
+	named := cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL // by the operator
 	u, err := url.Parse(adminURL)
 	if err != nil {
 		return cfg, errors.New("DATABASE_URL: not a valid Postgres URL")
 	}
-	u.User = url.UserPassword("rowhouse_api", cfg.APIPassword)
-	cfg.DatabaseURL = u.String()
+	if !named {
+		cfg.APIPassword = cmp.Or(cfg.APIPassword, s.API)
+		u.User = url.UserPassword("rowhouse_api", cfg.APIPassword)
+		cfg.DatabaseURL = u.String()
+	}
+	if cfg.WorkerDatabaseURL == "" {
+		cfg.WorkerPassword = cmp.Or(cfg.WorkerPassword, s.Worker)
+		u.User = url.UserPassword("rowhouse_worker", cfg.WorkerPassword)
+		cfg.WorkerDatabaseURL = u.String()
+	}
 	return cfg, nil
 }
 
@@ -191,7 +202,7 @@ func authBase(ln net.Listener) string {
 	return "http://localhost:" + port
 }
 
-func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey string, landlords []string) {
+func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey, mails string, landlords []string) {
 	_, port, _ := net.SplitHostPort(addr.String())
 	psql, _ := url.Parse(cfg.DatabaseURL)
 	fmt.Fprintf(out, `
@@ -201,12 +212,13 @@ Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
   API reference  http://localhost:%[2]s/docs/
   OpenAPI        http://localhost:%[2]s/openapi.json
   Auth           %[3]s/auth/v1 (stands in for Supabase Auth; takes every address as proven)
+  Mail           %[8]s
   Postgres       %[4]s as rowhouse_api
   anon key       %[5]s
 
   Demo landlords, password %[6]s:
     %[7]s
 
-`, cfg.DevDir, port, cfg.SupabaseURL, psql.Host+psql.Path, anonKey, seed.Password, strings.Join(landlords, "\n    "))
+`, cfg.DevDir, port, cfg.SupabaseURL, psql.Host+psql.Path, anonKey, seed.Password, strings.Join(landlords, "\n    "), mails)
 	_ = os.Stdout.Sync() // a terminal cannot be synced, and need not be
 }

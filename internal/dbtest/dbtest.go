@@ -23,6 +23,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/migrate"
 	"rowhouse/internal/seal"
 )
@@ -40,6 +41,17 @@ const (
 	KeysText   = "now:dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtMzI=,next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
 	RotateText = "next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
 )
+
+// InviteKeysText are the keys that tests make invites' tokens with.
+const InviteKeysText = "now:aW52aXRlLWludml0ZS1pbnZpdGUtaW52aXRlLWludml0ZQ=="
+
+// InviteKeys are those of InviteKeysText.
+func InviteKeys(t testing.TB) invitetoken.Keyring {
+	t.Helper()
+	ring, err := invitetoken.ParseKeyring(InviteKeysText)
+	require.NoError(t, err)
+	return ring
+}
 
 // Keyring parses text or fails the test.
 func Keyring(t testing.TB, text string) seal.Keyring {

@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/problem"
 	"rowhouse/internal/roles"
@@ -59,10 +60,8 @@ type Config struct {
 	// their address. Without that (Supabase Auth with autoconfirm) anybody could claim
 	// anybody's invite, so none can be claimed.
 	EmailsProven bool
-	// Invited takes each invite to the person invited, once, after it was saved. What
-	// fails or is cut off then is lost, and the landlord sends the invite again. With
-	// nil, invites go nowhere.
-	Invited func(context.Context, Invitation) error
+	// InviteKeys make the tokens of invites; the worker, which mails them, has the same.
+	InviteKeys invitetoken.Keyring
 
 	// Session, if not nil, stands before everything that needs a token and may give the
 	// request one: the session that a browser has with us, as an Authorization header.
@@ -83,7 +82,7 @@ type API struct {
 	report   *isolationreport.Reporter
 
 	emailsProven bool
-	invited      func(context.Context, Invitation) error
+	inviteKeys   invitetoken.Keyring
 
 	http.Handler
 }
@@ -97,7 +96,10 @@ func New(c Config) (*API, error) {
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 15 * time.Second
 	}
-	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
+	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
+	if c.InviteKeys.Empty() {
+		return nil, errors.New("httpapi: there is no invite key")
+	}
 	if c.Roles == nil {
 		c.Roles = roles.New(nil) // remembers nothing unless it listens
 	}

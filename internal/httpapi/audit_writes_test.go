@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -111,8 +112,9 @@ var auditedWrites = []struct {
 
 // TestAuditOfEveryOperation goes through every operation of the document that may
 // change something, and compares what it leaves in the landlord's trail with what
-// it should. Somebody else tries each before and leaves nothing; nor does one who
-// creates again with the same key.
+// it should. Somebody else tries each before and leaves nothing, and so does who has
+// read another version: they are told the current one, with which the change is made.
+// What takes a key is sent twice at once, and once more later, and done once.
 func TestAuditOfEveryOperation(t *testing.T) {
 	t.Parallel()
 	found := newCraftsmen(t, map[int]string{1: "Vonk"})
@@ -134,6 +136,9 @@ func TestAuditOfEveryOperation(t *testing.T) {
 		routes[operation] = route
 		untried[operation] = !strings.HasPrefix(route, http.MethodGet)
 	}
+	conditional, keyed := s.taking(t, "If-Match"), s.taking(t, "Idempotency-Key")
+	require.NotEmpty(t, conditional)
+	require.NotEmpty(t, keyed)
 	fill := func(text string) string {
 		for name, id := range ids {
 			text = strings.ReplaceAll(text, "{"+name+"}", id)
@@ -163,9 +168,28 @@ func TestAuditOfEveryOperation(t *testing.T) {
 				require.GreaterOrEqual(t, a.status, 400, a.text)
 				require.Empty(t, s.traced(t, request), "of what was refused")
 			}
+			if conditional[write.operation] {
+				request := fmt.Sprint("outdated-write-", i)
+				headers = append(headers, `If-Match: "0"`)
+				current := send(write.by, request).refused(http.StatusPreconditionFailed, "version_changed").header.Get("ETag")
+				require.Empty(t, s.traced(t, request), "of what was outdated")
+				headers[len(headers)-1] = "If-Match: " + current
+			}
 			request := fmt.Sprint("audited-write-", i)
-			a := send(write.by, request)
+			times := 1
+			if keyed[write.operation] {
+				times = 2
+			}
+			answers := make([]answer, times)
+			var wg sync.WaitGroup
+			for n := range answers {
+				wg.Go(func() { answers[n] = send(write.by, request) })
+			}
+			wg.Wait()
+			a := answers[0]
 			require.Less(t, a.status, 300, a.text)
+			require.Equal(t, a.text, answers[times-1].text)
+			require.Equal(t, a.header.Get("Location"), answers[times-1].header.Get("Location"))
 			if at := a.header.Get("Location"); write.makes != "" && at != "" {
 				ids[write.makes] = idOf(at)
 			}
@@ -175,6 +199,7 @@ func TestAuditOfEveryOperation(t *testing.T) {
 			trail := s.trail(t, callers, request)
 			require.Equal(t, lines(write.trail), trail)
 			require.Len(t, s.traced(t, request), len(trail), "some of it is in another landlord's trail")
+			require.Equal(t, a.status == http.StatusCreated, keyed[write.operation], "what makes something takes a key")
 			if a.status == http.StatusCreated {
 				require.Equal(t, a.text, send(write.by, request+"-again").ok(http.StatusCreated).text)
 				require.Empty(t, s.traced(t, request+"-again"), "of what was answered from the first")
@@ -204,14 +229,37 @@ func TestAuditOfEveryOperation(t *testing.T) {
 	}
 }
 
+// taking returns the operations that take a header.
+func (s *service) taking(t testing.TB, header string) map[string]bool {
+	t.Helper()
+	_, text := s.fetch(t, "/openapi.json")
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Parameters  []struct{ Name, In string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &document))
+	taking := map[string]bool{}
+	for _, methods := range document.Paths {
+		for _, operation := range methods {
+			for _, p := range operation.Parameters {
+				if p.In == "header" && p.Name == header {
+					taking[operation.OperationID] = true
+				}
+			}
+		}
+	}
+	return taking
+}
+
 // newest is the token of the last letter, if there is one.
 func (m *mailbox) newest() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.letters) == 0 {
+	all := m.letters()
+	if len(all) == 0 {
 		return ""
 	}
-	return m.letters[len(m.letters)-1].Token
+	return all[len(all)-1].Token
 }
 
 func lines(text string) []string {

@@ -55,7 +55,7 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
-	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files}
+	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files, InviteKeys: dbtest.InviteKeys(t)}
 	for _, f := range set {
 		f(&config)
 	}

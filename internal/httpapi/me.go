@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"rowhouse/internal/accounts"
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
 	"rowhouse/internal/query"
@@ -48,16 +49,13 @@ func (p *profiles) of(ctx context.Context, asked bool) (standing, error) {
 	if s, ok := p.known.Get(id.UserID); ok && (s.onboarded || !asked) && time.Now().Before(s.until) {
 		return s, nil
 	}
-	var row query.UserProvisionRow
-	err := p.db.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
-		row, err = query.New().UserProvision(ctx, tx, query.UserProvisionParams{Email: given(id.Email), SignedUpAs: "OWNER"})
-		return err
-	})
+	// as old as the token: it changes no profile that is there
+	entered, err := accounts.Enter(ctx, p.db, id.UserID, id.Email)
 	if err != nil {
 		return standing{}, err
 	}
-	p.known.Add(id.UserID, standing{onboarded: row.Onboarded, until: time.Now().Add(profileTTL)})
-	return standing{onboarded: row.Onboarded, renting: row.Renting}, nil
+	p.known.Add(id.UserID, standing{onboarded: entered.Onboarded, until: time.Now().Add(profileTTL)})
+	return standing{onboarded: entered.Onboarded, renting: entered.Renting}, nil
 }
 
 // ProfileData is what people say of themselves.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -23,6 +22,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/peer"
 	"rowhouse/internal/problem"
 	"rowhouse/internal/requestid"
 )
@@ -144,18 +144,9 @@ func limitRate(perMinute int) func(http.Handler) http.Handler {
 }
 
 // limitRateByAddress is limitRate for callers whom nobody knows, by the network
-// that they connect from: with IPv6, everybody has 2^64 addresses. Behind a proxy
-// they share its bound; what a header says of them could be anything.
+// that they connect from.
 func limitRateByAddress(perMinute int) func(http.Handler) http.Handler {
-	return limitRateBy(perMinute, func(r *http.Request) (string, error) {
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil {
-			return r.RemoteAddr, nil
-		}
-		address := peer.Addr().Unmap()
-		network, err := address.Prefix(min(address.BitLen(), 64))
-		return network.String(), err
-	})
+	return limitRateBy(perMinute, peer.Network)
 }
 
 func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {

@@ -77,6 +77,7 @@ var planTests = []planTest{
 	{"GET /tenant-invites?state=REVOKED", plans{"TenantInvitesPage": "sort < tenant_invites_claimed_idx < tenants_pkey"}},
 	{"GET /tenant-invites?state=CLAIMED", plans{"TenantInvitesPage": all}}, // as good as all, without statistics,
 	{"GET /tenant-invites?tenantId={tenant}", plans{"TenantInvitesPage": "sort < tenant_invites_tenant_idx < tenants_pkey", "TenantInvitesCount": "tenant_invites_tenant_idx < tenants_pkey"}},
+	{"GET /tenant-invites?email=jo@example.com", plans{"TenantInvitesPage": "sort < tenant_invites_email_idx < tenants_pkey", "TenantInvitesCount": "tenant_invites_email_idx < tenants_pkey"}},
 	{"GET /tenant-invites?cursor={cursor}", plans{"TenantInvitesPage": "tenant_invites_pkey < tenants_pkey"}},
 	{"GET /tenant-invites/{invite}", plans{"TenantInvite": "tenant_invites_pkey < tenants_pkey"}},
 	{"GET /invites/{token}", plans{"InviteSeen": "tenant_invites_token_idx"}},

@@ -22,6 +22,8 @@ type failure struct {
 	message string
 	reasons []string // of a weak password
 	cause   error    // for the log only
+	oauth   string   // an OAuth provider's own error, passed on
+	id      string   // under which a 5xx is in the log
 }
 
 func fail(status int, code, format string, args ...any) *failure {
@@ -62,9 +64,10 @@ func failureOf(err error) *failure {
 // returns the id under which a 5xx can be found in the log.
 func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) string {
 	code := f.code
-	if code != "" {
+	switch {
+	case code != "" && len(f.reasons) == 0: // a weak password is a kind of its own there
 		w.Header().Set("X-Sb-Error-Code", code)
-	} else {
+	case code == "":
 		code = "unknown"
 		if f.status == http.StatusInternalServerError {
 			code = "unexpected_failure"

@@ -217,6 +217,9 @@ type TenantInvite struct {
 	CreatedBy       uuid.UUID
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	MailID          uuid.UUID
+	MailKey         *string
+	MailState       *string
 }
 
 type Ticket struct {
@@ -327,4 +330,6 @@ type User struct {
 	Country             *string
 	PlannedUnits        *int32
 	RequireAal2         bool
+	ProviderSeenAt      *time.Time
+	ProviderDeletedAt   *time.Time
 }

@@ -7,12 +7,13 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
 const onboarding = `-- name: Onboarding :one
-select u.id, u.email, u.full_name, u.company_name, u.phone, u.locale, u.time_zone, u.currency, u.version, u.created_at, u.updated_at, u.is_admin, u.onboarding_step, u.onboarding_completed, u.signed_up_as, u.country, u.planned_units, u.require_aal2,
+select u.id, u.email, u.full_name, u.company_name, u.phone, u.locale, u.time_zone, u.currency, u.version, u.created_at, u.updated_at, u.is_admin, u.onboarding_step, u.onboarding_completed, u.signed_up_as, u.country, u.planned_units, u.require_aal2, u.provider_seen_at, u.provider_deleted_at,
        (select count(*) from app.units n where not n.archived) as units,
        (select count(*) from app.tenants t where not t.archived) as tenants,
        (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites
@@ -50,6 +51,8 @@ func (q *Queries) Onboarding(ctx context.Context, db DBTX) (OnboardingRow, error
 		&i.User.Country,
 		&i.User.PlannedUnits,
 		&i.User.RequireAal2,
+		&i.User.ProviderSeenAt,
+		&i.User.ProviderDeletedAt,
 		&i.Units,
 		&i.Tenants,
 		&i.Invites,
@@ -69,8 +72,42 @@ func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (boo
 	return holds, err
 }
 
+const userEnter = `-- name: UserEnter :one
+with made as (
+    insert into app.users (email) values ($1)
+    on conflict (id) do nothing
+    returning onboarding_step, signed_up_as
+)
+select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
+       (case when p.onboarding_step > 1 then false
+             when p.signed_up_as = 'TENANT' then true
+             else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
+  from (select) as caller
+  left join (
+      select onboarding_step, signed_up_as from made
+      union all
+      select u.onboarding_step, u.signed_up_as from app.users u
+  ) as p on true
+`
+
+type UserEnterRow struct {
+	Onboarded bool
+	Renting   bool
+}
+
+// UserEnter makes the caller's profile if there is none, and says how they stand: whether
+// they have said who they are, and if not, whether they are here as somebody's tenant
+// alone. What another transaction makes meanwhile is not seen, and nobody has said
+// anything there yet.
+func (q *Queries) UserEnter(ctx context.Context, db DBTX, email *string) (UserEnterRow, error) {
+	row := db.QueryRow(ctx, userEnter, email)
+	var i UserEnterRow
+	err := row.Scan(&i.Onboarded, &i.Renting)
+	return i, err
+}
+
 const userForUpdate = `-- name: UserForUpdate :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2 from app.users for no key update
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at from app.users for no key update
 `
 
 // UserForUpdate locks the caller's profile for the rest of the transaction.
@@ -96,8 +133,58 @@ func (q *Queries) UserForUpdate(ctx context.Context, db DBTX) (User, error) {
 		&i.Country,
 		&i.PlannedUnits,
 		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
+}
+
+const userGone = `-- name: UserGone :exec
+update app.users
+   set provider_deleted_at = $1::timestamptz, provider_seen_at = greatest(provider_seen_at, $1::timestamptz)
+ where provider_deleted_at is null
+`
+
+// UserGone says that the provider has removed the caller. Nothing that the provider
+// said before that comes after it.
+func (q *Queries) UserGone(ctx context.Context, db DBTX, at time.Time) error {
+	_, err := db.Exec(ctx, userGone, at)
+	return err
+}
+
+const userKeep = `-- name: UserKeep :exec
+
+insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
+values ($1, $2, $3, $4)
+on conflict (id) do update
+   set email = excluded.email,
+       full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+       signed_up_as = case when u.provider_seen_at is null then excluded.signed_up_as else u.signed_up_as end,
+       provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+ where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
+`
+
+type UserKeepParams struct {
+	Email      *string
+	FullName   *string
+	SignedUpAs string
+	SeenAt     *time.Time
+}
+
+// All by primary key: the policies add id = the caller.
+// UserKeep makes the caller's profile, or brings it to what the provider says of them
+// as of seen_at, unless something later is known. Without a time it only makes one. The
+// id is the column's default, the verified caller. A name, and what somebody has signed
+// up as, are taken over until the provider has been heard for the first time: after that
+// the name is the person's own.
+func (q *Queries) UserKeep(ctx context.Context, db DBTX, arg UserKeepParams) error {
+	_, err := db.Exec(ctx, userKeep,
+		arg.Email,
+		arg.FullName,
+		arg.SignedUpAs,
+		arg.SeenAt,
+	)
+	return err
 }
 
 const userOnboard = `-- name: UserOnboard :exec
@@ -132,49 +219,8 @@ func (q *Queries) UserOnboard(ctx context.Context, db DBTX, arg UserOnboardParam
 	return err
 }
 
-const userProvision = `-- name: UserProvision :one
-
-with made as (
-    insert into app.users (email, signed_up_as) values ($1, $2)
-    on conflict (id) do nothing
-    returning onboarding_step, signed_up_as
-)
-select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
-       (case when p.onboarding_step > 1 then false
-             when p.signed_up_as = 'TENANT' then true
-             else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
-  from (select) as caller
-  left join (
-      select onboarding_step, signed_up_as from made
-      union all
-      select u.onboarding_step, u.signed_up_as from app.users u
-  ) as p on true
-`
-
-type UserProvisionParams struct {
-	Email      *string
-	SignedUpAs string
-}
-
-type UserProvisionRow struct {
-	Onboarded bool
-	Renting   bool
-}
-
-// All by primary key: the policies add id = the caller.
-// UserProvision makes the caller's profile if there is none, and says how they stand:
-// whether they have said who they are, and if not, whether they are here as somebody's
-// tenant alone. The id is the column's default, the verified caller. What another
-// transaction makes meanwhile is not seen, and nobody has said anything there yet.
-func (q *Queries) UserProvision(ctx context.Context, db DBTX, arg UserProvisionParams) (UserProvisionRow, error) {
-	row := db.QueryRow(ctx, userProvision, arg.Email, arg.SignedUpAs)
-	var i UserProvisionRow
-	err := row.Scan(&i.Onboarded, &i.Renting)
-	return i, err
-}
-
 const userSelf = `-- name: UserSelf :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2 from app.users
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at from app.users
 `
 
 func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
@@ -199,6 +245,8 @@ func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
 		&i.Country,
 		&i.PlannedUnits,
 		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }
@@ -208,7 +256,7 @@ update app.users
    set full_name = $1, company_name = $2, phone = $3,
        locale = $4, country = $5, time_zone = $6, currency = $7,
        require_aal2 = $8
-returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2
+returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at
 `
 
 type UserUpdateParams struct {
@@ -253,6 +301,8 @@ func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams)
 		&i.Country,
 		&i.PlannedUnits,
 		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }

@@ -223,8 +223,47 @@ func TestDevOnAnotherServer(t *testing.T) {
 	var units int
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from app.units").Scan(&units))
 	require.Equal(t, 12, units, "two demo landlords")
+	t.Run("a login is deleted", func(t *testing.T) { testLoginDeleted(t, i, conn) })
 	i.ctrlC(t, p)
 	require.NoError(t, conn.Ping(t.Context()), "the server that is not ours goes on")
+}
+
+// testLoginDeleted deletes a landlord's login, and one of a tenant of theirs, where the
+// identity provider keeps them. Nothing of their books goes, and whoever signs up with
+// the address afterwards is somebody else.
+func testLoginDeleted(t *testing.T, i instance, conn *pgx.Conn) {
+	cleo := signUp(t, i.auth, i.api, "cleo@example.com")
+	unit := cleo.create(t, "/api/v1/units", object{"name": "Flat"})
+	tenant := cleo.create(t, "/api/v1/tenants", object{"firstName": "Kim", "lastName": "Kay"})
+	cleo.create(t, "/api/v1/tenancies", object{"unitId": unit, "tenantId": tenant, "startDate": "2026-01-01"})
+	cleo.create(t, "/api/v1/tickets", object{"unitId": unit, "tenantId": tenant, "title": "Drip"})
+	signUp(t, i.auth, i.api, "kim@example.com").must(t, http.StatusOK, "GET", "/api/v1/me", nil)
+	_, err := conn.Exec(t.Context(), "update app.tenants set user_id = (select id from app.users where email = 'kim@example.com') where id = $1", tenant)
+	require.NoError(t, err)
+	books := func() (text string) {
+		for _, table := range []string{"users", "units", "tenants", "tenancies", "tickets", "ticket_events", "landlord_cards", "audit_log"} {
+			var rows string
+			require.NoError(t, conn.QueryRow(t.Context(), "select string_agg(x::text, ' ' order by x::text) from app."+table+" x").Scan(&rows))
+			text += rows + "\n"
+		}
+		return text
+	}
+	before := books()
+	tag, err := conn.Exec(t.Context(), "delete from auth.users where email in ('cleo@example.com', 'kim@example.com')")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, tag.RowsAffected())
+	require.Equal(t, before, books())
+	newClient(i.auth, "").must(t, http.StatusBadRequest, "POST", "/auth/v1/token?grant_type=password",
+		object{"email": "cleo@example.com", "password": "a long password"})
+
+	for _, email := range []string{"cleo@example.com", "kim@example.com"} {
+		other := signUp(t, i.auth, i.api, email)
+		require.Zero(t, other.units(t, "").Pagination.Total)
+		other.must(t, http.StatusNotFound, "GET", "/api/v1/units/"+unit.String(), nil)
+		var homes struct{ Homes []any }
+		other.must(t, http.StatusOK, "GET", "/api/v1/portal/homes", nil).into(t, &homes)
+		require.Empty(t, homes.Homes)
+	}
 }
 
 // The README's walk runs as it stands there, against the default ports.

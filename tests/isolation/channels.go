@@ -60,8 +60,10 @@ var notified = map[string]string{"rowhouse_roles": "the id of a user whose roles
 // remembered are the packages of the process that serves requests that can keep something from one to
 // another, and by what they find it again.
 var remembered = map[string]string{
+	"rowhouse/internal/accounts":         "nothing; it counts while it reconciles",
 	"rowhouse/internal/app":              "nothing; it starts and stops the others",
 	"rowhouse/internal/auth":             "verified tokens by a digest of the whole token; keys of the provider by their id",
+	"rowhouse/internal/authhooks":        "calls of the provider's hooks by their ids, mails by Message-IDs, counts of forged calls by network",
 	"rowhouse/internal/contractorsearch": "when the provider was asked last; nothing of what was asked",
 	"rowhouse/internal/httpapi":          "who has a profile, and who has said who they are, by user; counts of requests by user or network",
 	"rowhouse/internal/isolationreport":  "the last report, which is the same for everybody",

@@ -101,6 +101,14 @@ const (
 	tellLoss     = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 )
 
+// unrecorded says why changes of a landlord's table leave nothing in the audit trail.
+// What only triggers write follows from what is recorded.
+var unrecorded = map[string]string{
+	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
+	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.support_accesses":          "a trail itself, which nobody can change",
+}
+
 // tables are all tables of the schemas app and app_private.
 var tables = map[string]table{
 	"app.users": {
@@ -114,8 +122,9 @@ var tables = map[string]table{
 			"rowhouse_clerk":    {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_landlord": {reads: all, rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
-				reads: all, inserts: "email signed_up_as",
-				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2",
+				reads: all, inserts: "email full_name signed_up_as provider_seen_at",
+				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2" +
+					" signed_up_as provider_seen_at provider_deleted_at",
 				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
@@ -229,7 +238,8 @@ var tables = map[string]table{
 					},
 				},
 			},
-			"rowhouse_clerk": {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
 		},
 	},
 	"app.contractors": {

@@ -54,7 +54,7 @@ func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 	t.Cleanup(tokens.Close)
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
-	config := httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true}
+	config := httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true, InviteKeys: dbtest.InviteKeys(t)}
 	for _, f := range change {
 		f(&config)
 	}
