@@ -109,15 +109,18 @@ func TestAtOnce(t *testing.T) {
 // users inserts what the provider knows, past the provider.
 func users(t testing.TB, d *dbtest.Database, n int) {
 	t.Helper()
-	d.Exec(t, fmt.Sprintf(`insert into auth.users (id, aud, role, email, encrypted_password, raw_user_meta_data, is_anonymous, created_at, updated_at)
-		select gen_random_uuid(), 'authenticated', 'authenticated', 'user' || i || '@example.com', '', '{"full_name":"Ann"}', false, now(), now()
+	d.Exec(t, fmt.Sprintf(`insert into auth.users (id, aud, role, email, encrypted_password, raw_app_meta_data, raw_user_meta_data, is_anonymous, created_at, updated_at)
+		select gen_random_uuid(), 'authenticated', 'authenticated', 'user' || i || '@example.com', '', '{}', '{"full_name":"Ann"}', false, now(), now()
 		  from generate_series(1, %d) i`, n))
 }
 
+var setUp sync.Mutex
+
 func provider(t testing.TB, d *dbtest.Database) *pgx.Conn {
 	t.Helper()
-	admin := d.Connect(t, "postgres")
-	require.NoError(t, localauth.Setup(t.Context(), admin, uuid.NewString()))
+	setUp.Lock() // the login is one for all tests
+	defer setUp.Unlock()
+	require.NoError(t, localauth.Setup(t.Context(), d.Connect(t, "postgres"), "auth"))
 	return d.Connect(t, "postgres")
 }
 
@@ -145,6 +148,7 @@ func TestReconcile(t *testing.T) {
 
 	// seven of them change while nobody hears
 	d.Exec(t, `update auth.users set email = 'new' || email where email in ('user1@example.com', 'user2@example.com')`)
+	d.Exec(t, `alter table auth.users alter email drop not null`) // as the provider itself has it
 	d.Exec(t, `update auth.users set email = null where email = 'user3@example.com'`)
 	d.Exec(t, `update auth.users set deleted_at = now(), email = 'hash' where email = 'user4@example.com'`)
 	d.Exec(t, `update auth.users set is_anonymous = true where email = 'user5@example.com'`)

@@ -32,8 +32,9 @@ import (
 const devGrace = time.Second
 
 // Dev runs the whole product on this machine until ctx ends: Postgres (unless
-// DATABASE_URL names one), a stand-in for Supabase Auth, migrations, demo data on
-// the first start, and the API. It prints to out where everything is.
+// DATABASE_URL names one), a stand-in for Supabase Auth that calls our hooks,
+// migrations, demo data on the first start, and the API. It prints to out where
+// everything is.
 func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) (err error) {
 	defer func() { err = unlessStopped(ctx, err) }()
 	// Opened first: when another instance runs, nothing has been touched yet.
@@ -82,7 +83,11 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		return err
 	}
 
-	authServer, closePool, err := startAuth(ctx, cfg, adminURL, dir, secrets, out)
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = localURL(listener)
+	}
+	cfg = devHooks(cfg, secrets)
+	authServer, closePool, err := startAuth(ctx, cfg, localURL(listener), adminURL, dir, secrets)
 	if err != nil {
 		return err
 	}
@@ -91,11 +96,8 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
+	cfg = cfg.WithSupabase(localURL(authListener), anonKey)
 	cfg.EmailsProven = true // nobody but the one at this machine can sign up
-	if cfg.PublicURL == "" {
-		cfg.PublicURL = localURL(listener)
-	}
 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return mails.run(running) })
@@ -107,16 +109,24 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 			return err
 		}
 		defer a.close()
-		addresses, err := seed.Run(running, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
-		if err != nil {
+		// Serving first: whoever signs up for the demo data does so through our hooks.
+		group, running := errgroup.WithContext(running)
+		group.Go(func() error {
+			err := a.serve(running, listener, devGrace)
+			if errors.Is(err, context.DeadlineExceeded) {
+				return nil // requests were cut off, as the one who pressed Ctrl-C expects
+			}
 			return err
-		}
-		printDev(out, cfg, listener.Addr(), anonKey, mails.where(), addresses)
-		err = a.serve(running, listener, devGrace)
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil // requests were cut off, as the one who pressed Ctrl-C expects
-		}
-		return err
+		})
+		group.Go(func() error {
+			addresses, err := seed.Run(running, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
+			if err != nil {
+				return err
+			}
+			printDev(out, cfg, listener.Addr(), anonKey, mails.where(), addresses)
+			return nil
+		})
+		return group.Wait()
 	})
 	return group.Wait()
 }
@@ -163,7 +173,7 @@ func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, er
 	return cfg, nil
 }
 
-func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s secrets, out io.Writer) (*localauth.Server, func(), error) {
+func startAuth(ctx context.Context, cfg config.Config, api, adminURL, dir string, s secrets) (*localauth.Server, func(), error) {
 	admin, err := pgx.Connect(ctx, adminURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to set up local auth: %w", err)
@@ -182,24 +192,17 @@ func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s s
 		return nil, nil, fmt.Errorf("open pool of local auth: %w", err)
 	}
 	_, port, _ := net.SplitHostPort(cfg.DevAuthAddr) // it listens there already
+	hooks, webhook := hooksOf(api, cfg)
 	server, err := localauth.New(localauth.Config{
 		Addr: cfg.DevAuthAddr, Pool: pool, Autoconfirm: true, KeyFile: filepath.Join(dir, "auth-keys.json"),
-		SiteURL: "http://" + cfg.Addr, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
-		Deliver: func(_ context.Context, m localauth.Mail) error {
-			_, err := fmt.Fprintf(out, "\nMail to %s (%s): code %s, or open %s\n", m.To, m.Action, m.Code, m.Link)
-			return err
-		},
+		SiteURL: cfg.PublicURL, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
+		OAuthProviders: []string{"google", "github"}, Hooks: hooks, Webhook: webhook,
 	})
 	if err != nil {
 		pool.Close()
 		return nil, nil, err
 	}
 	return server, pool.Close, nil
-}
-
-func authBase(ln net.Listener) string {
-	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has one
-	return "http://localhost:" + port
 }
 
 func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey, mails string, landlords []string) {

@@ -17,12 +17,14 @@ import (
 // secrets are what dev makes up on its first start and keeps with the data that
 // they open.
 type secrets struct {
-	Superuser string `json:"superuser"` // of the embedded Postgres
-	API       string `json:"api"`       // rowhouse_api's password
-	Worker    string `json:"worker"`    // rowhouse_worker's password
-	Auth      string `json:"auth"`      // supabase_auth_admin's password
-	SealKeys  string `json:"sealKeys"`
-	Invites   string `json:"inviteKeys"`
+	Superuser   string `json:"superuser"` // of the embedded Postgres
+	API         string `json:"api"`       // rowhouse_api's password
+	Worker      string `json:"worker"`    // rowhouse_worker's password
+	Auth        string `json:"auth"`      // supabase_auth_admin's password
+	SealKeys    string `json:"sealKeys"`
+	Invites     string `json:"inviteKeys"`
+	AuthHooks   string `json:"authHooks"`   // AUTH_HOOK_SECRETS
+	AuthWebhook string `json:"authWebhook"` // AUTH_WEBHOOK_SECRET
 
 	keyring    seal.Keyring
 	inviteKeys invitetoken.Keyring
@@ -57,6 +59,7 @@ func loadSecrets(dir string) (secrets, error) {
 func (s *secrets) complete() (changed bool) {
 	for secret, made := range map[*string]func() string{
 		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Worker: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.Invites: devKey,
+		&s.AuthWebhook: rand.Text, &s.AuthHooks: func() string { return "v1,whsec_" + randomKey() },
 	} {
 		if *secret == "" {
 			*secret, changed = made(), true
@@ -65,10 +68,12 @@ func (s *secrets) complete() (changed bool) {
 	return changed
 }
 
-func devKey() string {
+func devKey() string { return "dev:" + randomKey() }
+
+func randomKey() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
-	return "dev:" + base64.StdEncoding.EncodeToString(key)
+	return base64.StdEncoding.EncodeToString(key)
 }
 
 func (s *secrets) write(dir, path string) error {

@@ -112,4 +112,3 @@ func opened(t testing.TB, url string) *db.DB {
 	t.Cleanup(d.Close)
 	return d
 }
-

@@ -71,9 +71,20 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	r := serve(t)
 	for _, c := range []struct{ given, want any }{
-		{"Ann", "Ann"}, {"  Ann  ", "Ann"}, {strings.Repeat("é", 200), strings.Repeat("é", 200)}, {"Ann \U0001F3E0", "Ann \U0001F3E0"},
-		{"", nil}, {" ", nil}, {strings.Repeat("a", 201), nil}, {"Ann\nBob", nil}, {"Ann\x00", nil}, {"\u0085", nil},
-		{7, nil}, {nil, nil}, {[]string{"Ann"}, nil}, {object{"a": "b"}, nil},
+		{"Ann", "Ann"},
+		{"  Ann  ", "Ann"},
+		{strings.Repeat("é", 200), strings.Repeat("é", 200)},
+		{"Ann \U0001F3E0", "Ann \U0001F3E0"},
+		{"", nil},
+		{" ", nil},
+		{strings.Repeat("a", 201), nil},
+		{"Ann\nBob", nil},
+		{"Ann\x00", nil},
+		{"\u0085", nil},
+		{7, nil},
+		{nil, nil},
+		{[]string{"Ann"}, nil},
+		{object{"a": "b"}, nil},
 	} {
 		user := with(newUser("ann@example.com"), object{"user_metadata": object{"full_name": c.given, "role": "admin", "sub": noSuchUser}})
 		r.consents(r.call("after-user-created", userCall("after-user-created", user)))
@@ -372,7 +383,7 @@ func lazily(t testing.TB, d *dbtest.Database, id string) {
 	t.Cleanup(func() { _ = files.Close() })
 	hooks, err := authhooks.New(authhooks.Config{DB: d.DB, Secrets: secretOne})
 	require.NoError(t, err)
-	api, err := httpapi.New(httpapi.Config{DB: d.DB, Tokens: tokens, Version: "test", Files: files, Mounts: map[string]http.Handler{"/hooks/auth": hooks}})
+	api, err := httpapi.New(httpapi.Config{DB: d.DB, Tokens: tokens, Version: "test", Files: files, InviteKeys: dbtest.InviteKeys(t), Mounts: map[string]http.Handler{"/hooks/auth": hooks}})
 	require.NoError(t, err)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
@@ -396,4 +407,3 @@ func lazily(t testing.TB, d *dbtest.Database, id string) {
 	r.consents(r.call("before-user-created", userCall("before-user-created", newUser("ann@example.com"))))
 	r.turnsAway(r.do(r.signed("before-user-created", []byte("{}"), secretTwo)), http.StatusUnauthorized, "")
 }
-

@@ -113,7 +113,8 @@ func TestMails(t *testing.T) {
 		"reauthentication": {"reauthentication", nil, []sent{{"ann@example.com", "123456", ""}}},
 		// the hash named new is for the present address
 		"change, both asked": {
-			"email_change", object{"token_new": "975310", "token_hash_new": hashTwo},
+			"email_change",
+			object{"token_new": "975310", "token_hash_new": hashTwo},
 			[]sent{{"ann@example.com", "123456", hashTwo}, {"new@example.com", "975310", hashOne}},
 		},
 		"change, new one asked":    {"email_change", nil, []sent{{"new@example.com", "123456", hashOne}}},
@@ -299,4 +300,3 @@ func TestMailOutlivesCaller(t *testing.T) {
 	r.consents(<-second)
 	require.Equal(t, 1, sent)
 }
-

@@ -289,18 +289,18 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	box := &outbox{}
 	for secrets, says := range map[string]string{
-		"":                        "there is no secret",
-		"|":                       "secret 1 of the hooks: it is empty",
-		secretOne + "|":           "secret 2 of the hooks: it is empty",
-		" ":                       "it is empty",
-		"v1,whsec_":               "it has 0 bytes; 24 is the least",
-		"v1,whsec_c2hvcnQ=":       "it has 5 bytes; 24 is the least",
-		"whsec_" + secretOne[9:]:  "does not begin with v1,whsec_",
-		secretOne[9:]:             "does not begin with v1,whsec_",
-		"v1a,whpk_AAAA:whsk_AAAA": "it is a pair of keys (v1a), with which Supabase Auth cannot sign",
-		secretOne + "|v1a,whsk_A": "secret 2 of the hooks: it is a pair of keys",
-		secretOne[:40]:            "is not base64 with its padding",
-		secretOne + "=":           "is not base64 with its padding",
+		"":                          "there is no secret",
+		"|":                         "secret 1 of the hooks: it is empty",
+		secretOne + "|":             "secret 2 of the hooks: it is empty",
+		" ":                         "it is empty",
+		"v1,whsec_":                 "it has 0 bytes; 24 is the least",
+		"v1,whsec_c2hvcnQ=":         "it has 5 bytes; 24 is the least",
+		"whsec_" + secretOne[9:]:    "does not begin with v1,whsec_",
+		secretOne[9:]:               "does not begin with v1,whsec_",
+		"v1a,whpk_AAAA:whsk_AAAA":   "it is a pair of keys (v1a), with which Supabase Auth cannot sign",
+		secretOne + "|v1a,whsk_A":   "secret 2 of the hooks: it is a pair of keys",
+		secretOne[:40]:              "is not base64 with its padding",
+		secretOne + "=":             "is not base64 with its padding",
 		secretOne + "," + secretTwo: "is not base64 with its padding",
 	} {
 		c := authhooks.Config{Secrets: secrets}

@@ -6,14 +6,15 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -21,12 +22,16 @@ import (
 	"rowhouse/internal/localauth"
 )
 
+var setUp sync.Mutex
+
 // provider is the stand-in for Supabase Auth, which calls r.
 func provider(t testing.TB, r *receivers, change func(*localauth.Config)) (address string) {
 	t.Helper()
-	admin := r.Connect(t, "postgres")
-	password := uuid.NewString()
-	require.NoError(t, localauth.Setup(t.Context(), admin, password))
+	const password = "auth" // the login is one for all tests
+	setUp.Lock()
+	err := localauth.Setup(t.Context(), r.Connect(t, "postgres"), password)
+	setUp.Unlock()
+	require.NoError(t, err)
 	u, err := url.Parse(r.URL("postgres"))
 	require.NoError(t, err)
 	u.User = url.UserPassword("supabase_auth_admin", password)
@@ -40,6 +45,7 @@ func provider(t testing.TB, r *receivers, change func(*localauth.Config)) (addre
 	}
 	c := localauth.Config{
 		Addr: "127.0.0.1:0", Pool: pool, SiteURL: publicURL, ExternalURL: address, KeyFile: filepath.Join(t.TempDir(), "keys.json"),
+		Logger: slog.Default(),
 		Hooks: localauth.Hooks{
 			BeforeUserCreated: hook("before-user-created"), AfterUserCreated: hook("after-user-created"),
 			CustomAccessToken: hook("custom-access-token"), SendEmail: hook("send-email"),

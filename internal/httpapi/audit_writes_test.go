@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -70,7 +71,7 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenant_invites`},
 	{
 		"resendTenantInvite", "ann", "kims", nil, "",
-		`ann as landlord: update tenant_invites expires_at a time → a time, send_count 1 → 2, token_hash "***" → "***"`,
+		`ann as landlord: update tenant_invites expires_at a time → a time, mail_id an id → an id, send_count 1 → 2, token_hash "***" → "***"`,
 	},
 	{"claimInvite", "kim", "", nil, "", `
 		kim as user: update tenant_invites claimed_at null → a time, claimed_by_user_id null → kim
@@ -333,7 +334,7 @@ func plain(names map[string]string, value any) string {
 			return "a time"
 		}
 		if _, err := uuid.Parse(text); err == nil {
-			return names[text]
+			return cmp.Or(names[text], "an id")
 		}
 	}
 	text, err := json.Marshal(value)

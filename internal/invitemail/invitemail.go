@@ -81,7 +81,7 @@ func (m *Mailer) compose(job jobs.Job, invite query.InviteMailRow) (mail.Message
 	if err != nil {
 		return mail.Message{}, err
 	}
-	message, err := mail.TenantInvite(orEmpty(invite.Locale), mail.TenantInvitation{
+	message, err := mail.TenantInvite("", mail.TenantInvitation{ // what the invited person reads is not known
 		To: invite.Email, LandlordName: orEmpty(invite.LandlordName), UnitLabel: orEmpty(invite.UnitLabel),
 		ExpiresAt: invite.ExpiresAt, Link: m.c.PublicURL + "/invite#" + token, ReplyTo: orEmpty(invite.ReplyTo),
 	})
@@ -93,7 +93,7 @@ func (m *Mailer) compose(job jobs.Job, invite query.InviteMailRow) (mail.Message
 func (m *Mailer) gaveUp(ctx context.Context, job jobs.Job, err error) error {
 	reason := "" // the one that is there stays
 	if err != nil {
-		reason = "The mail could not be put together."
+		reason = "The mail could not be sent."
 		if sending, ok := errors.AsType[*mail.Error](err); ok {
 			reason = sending.Reason
 		}

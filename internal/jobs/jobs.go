@@ -61,8 +61,9 @@ const (
 	maxRetry   = 4 * time.Hour
 )
 
-// queues are how many jobs of each queue run at a time in one process.
-var queues = map[string]int{"mail": 10}
+// queues are how many jobs of each queue run at a time in one process. Of mails more
+// than the mail server is given connections: those beyond step aside the sooner.
+var queues = map[string]int{"mail": 20}
 
 // Job is one to do. The context of its work carries the landlord's identity, for
 // internal/db, and "job-" with the job's number as the request id.
@@ -140,8 +141,8 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 		river.AddWorkerArgs(workers, args{kind: k.Name}, w)
 	}
 	r.client, err = river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Schema: schema, Queues: running, Workers: workers, Logger: c.Logger, PollOnly: true,
-		FetchPollInterval: c.Poll, FetchCooldown: min(c.Poll, 50*time.Millisecond),
+		Schema: schema, Queues: running, Workers: workers, Logger: slog.New(warnings{c.Logger.Handler()}), PollOnly: true,
+		FetchPollInterval: c.Poll, FetchCooldown: min(c.Poll, 20*time.Millisecond),
 		RescueStuckJobsAfter: c.Rescue, ReindexerIndexNames: []string{}, // it does not own them
 	})
 	if err != nil {
@@ -149,6 +150,14 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 		return nil, fmt.Errorf("job queue: %w", err)
 	}
 	return r, nil
+}
+
+// warnings leaves out of River's log what goes as it should.
+type warnings struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
 func (c Config) withDefaults() Config {

@@ -64,10 +64,9 @@ func failureOf(err error) *failure {
 // returns the id under which a 5xx can be found in the log.
 func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) string {
 	code := f.code
-	switch {
-	case code != "" && len(f.reasons) == 0: // a weak password is a kind of its own there
+	if code != "" {
 		w.Header().Set("X-Sb-Error-Code", code)
-	case code == "":
+	} else {
 		code = "unknown"
 		if f.status == http.StatusInternalServerError {
 			code = "unexpected_failure"
@@ -79,6 +78,9 @@ func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) string {
 	}
 	if version, err := time.Parse(time.DateOnly, r.Header.Get(versionHeader)); err == nil && version.Format(time.DateOnly) >= newErrorsFrom {
 		w.Header().Set(versionHeader, newErrorsFrom)
+		if len(f.reasons) > 0 { // of this kind of error the real service forgets it
+			w.Header().Del("X-Sb-Error-Code")
+		}
 		body["code"], body["message"] = code, f.message
 		writeJSON(w, f.status, body)
 		return ""

@@ -47,11 +47,10 @@ func (q *Queries) InviteLink(ctx context.Context, db DBTX) (int64, error) {
 }
 
 const inviteMail = `-- name: InviteMail :one
-select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to, u.locale,
+select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to,
        (i.mail_state = 'QUEUED' and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())::boolean as due
   from app.tenant_invites i
   left join app.landlord_cards c on c.owner_user_id = i.owner_user_id
-  left join app.users u on u.id = i.owner_user_id
  where i.mail_id = $1
 `
 
@@ -62,7 +61,6 @@ type InviteMailRow struct {
 	UnitLabel    *string
 	ExpiresAt    time.Time
 	ReplyTo      *string
-	Locale       *string
 	Due          bool
 }
 
@@ -77,7 +75,6 @@ func (q *Queries) InviteMail(ctx context.Context, db DBTX, mailID uuid.UUID) (In
 		&i.UnitLabel,
 		&i.ExpiresAt,
 		&i.ReplyTo,
-		&i.Locale,
 		&i.Due,
 	)
 	return i, err

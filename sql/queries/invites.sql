@@ -114,11 +114,10 @@ update app.tenant_invites i
 
 -- InviteMail is what goes into a mail of the landlord's, and whether it is still to go.
 -- name: InviteMail :one
-select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to, u.locale,
+select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to,
        (i.mail_state = 'QUEUED' and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())::boolean as due
   from app.tenant_invites i
   left join app.landlord_cards c on c.owner_user_id = i.owner_user_id
-  left join app.users u on u.id = i.owner_user_id
  where i.mail_id = @mail_id;
 
 -- InviteMailSent says that a mail has left, if that was not known.
