@@ -106,6 +106,7 @@ const (
 var unrecorded = map[string]string{
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
 
@@ -125,7 +126,7 @@ var tables = map[string]table{
 				reads: all, inserts: "email full_name signed_up_as provider_seen_at",
 				updates: "email full_name company_name phone locale country time_zone currency onboarding_step planned_units require_aal2" +
 					" signed_up_as provider_seen_at provider_deleted_at",
-				rows:    each("id = (select app.current_user_id())", "select", "insert", "update"),
+				rows: each("id = (select app.current_user_id())", "select", "insert", "update"),
 			},
 		},
 	},
@@ -171,6 +172,10 @@ var tables = map[string]table{
 	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
 		"rowhouse_landlord": {reads: all, inserts: "key operation request_hash", updates: "answer"},
 		"rowhouse_tenant":   {reads: all, inserts: "key operation request_hash", updates: "answer"},
+		"rowhouse_remover":  remover,
+	}},
+	"app.sample_rows": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
+		"rowhouse_landlord": {reads: all, inserts: "table_name row_id"},
 		"rowhouse_remover":  remover,
 	}},
 	"app.tenants": {
@@ -239,7 +244,7 @@ var tables = map[string]table{
 				},
 			},
 			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
-			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id unit_id", deletes: true},
 		},
 	},
 	"app.contractors": {
@@ -447,6 +452,7 @@ var loose = map[string]string{
 	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
 	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
 	"app.support_accesses.agent_user_id": "kept",
+	"app.sample_rows.row_id":             "of one of several tables, and of rows that are gone",
 	"app.audit_log.row_id":               "of any table, and of rows that are gone",
 }
 
@@ -502,6 +508,7 @@ var functions = map[string]function{
 	"app.is_operator()":                 aboutCaller,
 	"app.supported_landlord_id(text[])": aboutCaller,
 	"app.record_support_access()":       trigger("rowhouse_clerk"),
+	"app.delete_sample_rows()":          removal,
 	"app.delete_unit(uuid)":             removal,
 	"app.delete_property(uuid)":         removal,
 	"app.delete_tenant(uuid)":           removal,
