@@ -81,9 +81,9 @@ $$;
 -- guard_user does the same for a profile, which belongs to itself. That the provider
 -- was heard of again is no change of it. Setting up goes forward only. What asks for a
 -- second factor is changed with one alone: without it a stolen session could take the
--- lock off, and somebody who has none lock themselves out. app.user_aal is how the server
--- says that the caller has signed in. SQLSTATE RH403 is a refusal for want of the second
--- factor.
+-- lock off, and somebody who has none lock themselves out. app.user_aal is how the
+-- server says that the caller has signed in. SQLSTATE RH403 is a refusal for want of
+-- the second factor.
 create or replace function app.guard_user() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp

@@ -7,17 +7,17 @@
 --   delete
 --
 -- The id is a default, never a value that a caller could send. is_admin is nobody's
--- to write. What the provider says of somebody (email, signed_up_as, provider_*) our
--- server writes as that somebody. signed_up_as opens nothing: who says TENANT is not asked
--- to set up a landlord's books.
+-- to write. What the provider says of somebody (email, provider_*) our server writes
+-- as that somebody. signed_up_as is said once, when the profile is made, and opens
+-- nothing: who says TENANT is not asked to set up a landlord's books.
 
 alter table app.users enable row level security;
 alter table app.users force row level security;
 
 grant select on app.users to rowhouse_user, rowhouse_landlord;
 grant insert (email, full_name, signed_up_as, provider_seen_at) on app.users to rowhouse_user;
-grant update (email, full_name, company_name, phone, locale, country, time_zone, currency, onboarding_step, planned_units,
-              require_aal2, signed_up_as, provider_seen_at, provider_deleted_at)
+grant update (email, full_name, company_name, phone, locale, country, time_zone, currency, onboarding_step, planned_units, require_aal2,
+              provider_seen_at, provider_deleted_at)
     on app.users to rowhouse_user;
 grant select (id, is_admin, email) on app.users to rowhouse_clerk;
 

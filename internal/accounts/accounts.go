@@ -29,19 +29,25 @@ type Account struct {
 	// Name is what they call themselves. They may write what they like: it is taken for
 	// a profile that has none, and left out if it is no line of text.
 	Name string
-	// Renting says that they have signed up as somebody's tenant: as a landlord they are
-	// then not asked to set up books.
-	Renting bool
+	// Invited says that they signed up to claim an invite. It is taken for a profile that
+	// is made, and keeps them from being asked to set up a landlord's books.
+	Invited bool
 	// AsOf is when this was so. The zero time is for what may be old, such as a token: it
 	// makes a profile where there is none, and changes nothing.
 	AsOf time.Time
 }
 
+// Standing is how somebody stands with us before they do anything. It grants nothing.
+type Standing struct {
+	Onboarded bool // has said who they are, as landlords do
+	Renting   bool // has not, and is here as somebody's tenant alone
+}
+
 // Keep makes the profile of a, or brings it to what a says. It may be called any
 // number of times, in any order and at once. The errors are those of db.AsUser.
-func Keep(ctx context.Context, d *db.DB, a Account) error {
+func Keep(ctx context.Context, d *db.DB, a Account) (Standing, error) {
 	params := query.UserKeepParams{Email: line(a.Email, 320), FullName: line(a.Name, 200), SignedUpAs: "OWNER"}
-	if a.Renting {
+	if a.Invited {
 		params.SignedUpAs = "TENANT"
 	}
 	if !a.AsOf.IsZero() {
@@ -52,26 +58,12 @@ func Keep(ctx context.Context, d *db.DB, a Account) error {
 		}
 		params.SeenAt = &seen
 	}
-	return d.AsUser(as(ctx, a.ID), db.ReadWrite, func(tx *db.Tx) error {
-		return query.New().UserKeep(ctx, tx, params)
-	})
-}
-
-// Standing is how somebody stands before they do anything.
-type Standing struct {
-	Onboarded bool // they have said who they are
-	Renting   bool // they have not, and are here as somebody's tenant alone
-}
-
-// Enter makes the profile of somebody who has come with a token, if there is none, and
-// says how they stand. What the token says may be old: it changes no profile.
-func Enter(ctx context.Context, d *db.DB, id uuid.UUID, email string) (Standing, error) {
-	var row query.UserEnterRow
-	err := d.AsUser(as(ctx, id), db.ReadWrite, func(tx *db.Tx) (err error) {
-		row, err = query.New().UserEnter(ctx, tx, line(email, 320))
+	var row query.UserKeepRow
+	err := d.AsUser(as(ctx, a.ID), db.ReadWrite, func(tx *db.Tx) (err error) {
+		row, err = query.New().UserKeep(ctx, tx, params)
 		return err
 	})
-	return Standing(row), err
+	return Standing{Onboarded: row.Onboarded, Renting: row.Renting}, err
 }
 
 // Gone says that the provider has removed somebody. Their profile and all that they

@@ -38,8 +38,6 @@ func read(t testing.TB, d *dbtest.Database, id uuid.UUID) *profile {
 	return all[0]
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // TestKeep: what is later wins, in whatever order it comes, and what has no time only
 // fills a gap.
 func TestKeep(t *testing.T) {
@@ -49,12 +47,13 @@ func TestKeep(t *testing.T) {
 	id := uuid.New()
 	keep := func(email, name string, at time.Time) {
 		t.Helper()
-		require.NoError(t, accounts.Keep(t.Context(), d.DB, accounts.Account{ID: id, Email: email, Name: name, AsOf: at}))
+		_, err := accounts.Keep(t.Context(), d.DB, accounts.Account{ID: id, Email: email, Name: name, AsOf: at})
+		require.NoError(t, err)
 	}
 	keep("lazy@example.com", "", time.Time{})
-	require.Equal(t, &profile{Email: ptr("lazy@example.com"), Version: 1}, read(t, d, id))
+	require.Equal(t, &profile{Email: new("lazy@example.com"), Version: 1}, read(t, d, id))
 	keep("other@example.com", "Ann", time.Time{})
-	require.Equal(t, &profile{Email: ptr("lazy@example.com"), Version: 1}, read(t, d, id))
+	require.Equal(t, &profile{Email: new("lazy@example.com"), Version: 1}, read(t, d, id))
 	keep("first@example.com", "Ann", now.Add(-time.Minute))
 	require.Equal(t, "first@example.com", *read(t, d, id).Email)
 	require.Equal(t, "Ann", *read(t, d, id).FullName, "there was none, and nobody has chosen to have none")
@@ -73,6 +72,29 @@ func TestKeep(t *testing.T) {
 	require.Equal(t, "next@example.com", *read(t, d, id).Email)
 }
 
+// TestStanding: how somebody stands is said with every call, and never taken from what
+// they say of themselves later.
+func TestStanding(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	id := uuid.New()
+	keep := func(invited bool, at time.Time) accounts.Standing {
+		t.Helper()
+		standing, err := accounts.Keep(t.Context(), d.DB, accounts.Account{ID: id, Invited: invited, AsOf: at})
+		require.NoError(t, err)
+		return standing
+	}
+	now := time.Now()
+	require.Equal(t, accounts.Standing{Renting: true}, keep(true, now.Add(-time.Minute)), "made")
+	require.Equal(t, accounts.Standing{Renting: true}, keep(false, now.Add(-time.Hour)), "told too late")
+	require.Equal(t, accounts.Standing{Renting: true}, keep(false, now), "brought up to date")
+	require.Equal(t, accounts.Standing{Renting: true}, keep(false, time.Time{}), "only asked")
+	ann := d.Landlord(t, "ann")
+	standing, err := accounts.Keep(t.Context(), d.DB, accounts.Account{ID: ann.UserID, Invited: true, AsOf: now})
+	require.NoError(t, err)
+	require.Equal(t, accounts.Standing{Onboarded: true}, standing)
+}
+
 func TestGone(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
@@ -83,7 +105,8 @@ func TestGone(t *testing.T) {
 	require.NoError(t, accounts.Gone(t.Context(), d.DB, ann.UserID, now.Add(time.Hour)))
 	require.WithinDuration(t, now, *read(t, d, ann.UserID).Gone, 0)
 	require.Equal(t, before, read(t, d, bob.UserID))
-	require.NoError(t, accounts.Keep(t.Context(), d.DB, accounts.Account{ID: ann.UserID, Email: "late@example.com", AsOf: now.Add(-time.Second)}))
+	_, err := accounts.Keep(t.Context(), d.DB, accounts.Account{ID: ann.UserID, Email: "late@example.com", AsOf: now.Add(-time.Second)})
+	require.NoError(t, err)
 	require.Equal(t, ann.Email, *read(t, d, ann.UserID).Email)
 	nobody := uuid.New()
 	require.NoError(t, accounts.Gone(t.Context(), d.DB, nobody, now))
@@ -97,9 +120,10 @@ func TestAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			require.NoError(t, accounts.Keep(t.Context(), d.DB, accounts.Account{
+			_, err := accounts.Keep(t.Context(), d.DB, accounts.Account{
 				ID: id, Email: fmt.Sprintf("ann%d@example.com", i), AsOf: now.Add(time.Duration(i-20) * time.Second),
-			}))
+			})
+			require.NoError(t, err)
 		})
 	}
 	wg.Wait()

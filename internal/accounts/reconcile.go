@@ -86,7 +86,7 @@ func read(ctx context.Context, provider *pgx.Conn, after uuid.UUID) ([]user, err
 		return nil, fmt.Errorf("read the provider's users: %w", err)
 	}
 	users, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (u user, err error) {
-		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Renting, &u.deletedAt, &u.AsOf, &u.ours)
+		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.deletedAt, &u.AsOf, &u.ours)
 		return u, err
 	})
 	if err != nil {
@@ -135,7 +135,10 @@ func (c *counter) compare(ctx context.Context, d *db.DB, u user) (found *atomic.
 	if err != nil && !missing {
 		return nil, nil, err
 	}
-	keep := func() error { return Keep(ctx, d, u.Account) }
+	keep := func() error {
+		_, err := Keep(ctx, d, u.Account)
+		return err
+	}
 	switch email := line(u.Email, 320); {
 	case u.deletedAt != nil && (missing || profile.ProviderDeletedAt != nil):
 		return &c.alike, nil, nil

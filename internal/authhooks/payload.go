@@ -46,13 +46,16 @@ func (u user) ours() bool {
 }
 
 func (u user) account() accounts.Account {
-	said := readHints(u.Metadata)
-	return accounts.Account{ID: u.ID, Email: u.Email, Name: said.name, Renting: said.inviteToken != "", AsOf: u.UpdatedAt}
+	told := readHints(u.Metadata)
+	return accounts.Account{ID: u.ID, Email: u.Email, Name: told.name, Invited: told.invited, AsOf: u.UpdatedAt}
 }
 
 // hints are what people write about themselves at the provider. They can be anything,
 // and grant nothing.
-type hints struct{ name, locale, inviteToken string }
+type hints struct {
+	name, locale, inviteToken string
+	invited                   bool // signed up to claim an invite
+}
 
 func readHints(metadata jsontext.Value) hints {
 	var members map[string]jsontext.Value
@@ -65,5 +68,7 @@ func readHints(metadata jsontext.Value) hints {
 		}
 		return s
 	}
-	return hints{name: text("full_name"), locale: text("locale"), inviteToken: text("invite_token")}
+	told := hints{name: text("full_name"), locale: text("locale"), inviteToken: text("invite_token")}
+	told.invited = told.inviteToken != "" || text("signed_up_as") == "TENANT"
+	return told
 }

@@ -28,7 +28,10 @@ const (
 
 // keep keeps a profile, and tells whether it could. It must not fail the call.
 func (h *hooks) keep(ctx context.Context, a accounts.Account) bool {
-	err := h.within(ctx, func(ctx context.Context) error { return accounts.Keep(ctx, h.db, a) })
+	err := h.within(ctx, func(ctx context.Context) error {
+		_, err := accounts.Keep(ctx, h.db, a)
+		return err
+	})
 	if err != nil {
 		slog.WarnContext(auth.With(ctx, auth.Identity{UserID: a.ID}), "a profile was not kept; the user's first request will make it",
 			"error", err, "sinceStart", h.unkept.Add(1))
@@ -72,9 +75,9 @@ func (p tokenPayload) account() (a accounts.Account, ok bool) {
 		c.Role != audience || c.IsAnonymous || !slices.Contains(audiences(c.Audience), audience) {
 		return a, false
 	}
-	said := readHints(c.Metadata)
+	told := readHints(c.Metadata)
 	return accounts.Account{
-		ID: p.UserID, Email: c.Email, Name: said.name, Renting: said.inviteToken != "", AsOf: p.Metadata.Time.Add(-requestTime),
+		ID: p.UserID, Email: c.Email, Name: told.name, Invited: told.invited, AsOf: p.Metadata.Time.Add(-requestTime),
 	}, true
 }
 

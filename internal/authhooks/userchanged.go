@@ -110,9 +110,12 @@ func (h *hooks) follow(ctx context.Context, c change) error {
 	case !u.ours():
 		return nil
 	}
+	u.Metadata = u.RawMetadata // as its column is called
 	account := u.account()
-	account.Name = readHints(u.RawMetadata).name
-	return h.within(ctx, func(ctx context.Context) error { return accounts.Keep(ctx, h.db, account) })
+	return h.within(ctx, func(ctx context.Context) error {
+		_, err := accounts.Keep(ctx, h.db, account)
+		return err
+	})
 }
 
 func (h *hooks) gone(ctx context.Context, id uuid.UUID) error {

@@ -40,7 +40,7 @@ var onboardingRequired = &errs.Error{
 func (a *API) admit(ctx huma.Context, next func(huma.Context)) {
 	asked := asksWho(strings.TrimPrefix(ctx.Operation().Path, prefix))
 	s, err := a.profiles.of(ctx.Context(), asked)
-	if err == nil && asked && !s.onboarded && (!s.renting || ctx.Method() != http.MethodGet) {
+	if err == nil && asked && !s.Onboarded && (!s.Renting || ctx.Method() != http.MethodGet) {
 		err = onboardingRequired
 	}
 	if err != nil {

@@ -27,9 +27,8 @@ type profiles struct {
 
 // standing is how somebody stands with us before they do anything.
 type standing struct {
-	onboarded bool // has said who they are
-	renting   bool // has not, and is here as somebody's tenant alone; not remembered
-	until     time.Time
+	accounts.Standing // that they rent is not remembered
+	until             time.Time
 }
 
 const profileTTL = 5 * time.Minute
@@ -46,16 +45,16 @@ func newProfiles(d *db.DB) *profiles {
 // does not matter unless they are asked who they are it may leave out.
 func (p *profiles) of(ctx context.Context, asked bool) (standing, error) {
 	id, _ := auth.From(ctx)
-	if s, ok := p.known.Get(id.UserID); ok && (s.onboarded || !asked) && time.Now().Before(s.until) {
+	if s, ok := p.known.Get(id.UserID); ok && (s.Onboarded || !asked) && time.Now().Before(s.until) {
 		return s, nil
 	}
 	// as old as the token: it changes no profile that is there
-	entered, err := accounts.Enter(ctx, p.db, id.UserID, id.Email)
+	found, err := accounts.Keep(ctx, p.db, accounts.Account{ID: id.UserID, Email: id.Email})
 	if err != nil {
 		return standing{}, err
 	}
-	p.known.Add(id.UserID, standing{onboarded: entered.Onboarded, until: time.Now().Add(profileTTL)})
-	return standing{onboarded: entered.Onboarded, renting: entered.Renting}, nil
+	p.known.Add(id.UserID, standing{Standing: accounts.Standing{Onboarded: found.Onboarded}, until: time.Now().Add(profileTTL)})
+	return standing{Standing: found}, nil
 }
 
 // ProfileData is what people say of themselves.

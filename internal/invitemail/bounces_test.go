@@ -29,7 +29,9 @@ func TestBounces(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w.Code, w.Body.String()
 	}
-	report := func(messageID, kind string) string { return `{"messageId": "` + messageID + `", "type": "` + kind + `", "more": 1}` }
+	report := func(messageID, kind string) string {
+		return `{"messageId": "` + messageID + `", "type": "` + kind + `", "more": 1}`
+	}
 	id, _ := p.invite(ann, "kim@example.com")
 	p.becomes(id, "SENT")
 	messageID := p.catcher.Mails()[0].MessageID

@@ -75,40 +75,6 @@ func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (boo
 	return holds, err
 }
 
-const userEnter = `-- name: UserEnter :one
-with made as (
-    insert into app.users (email) values ($1)
-    on conflict (id) do nothing
-    returning onboarding_step, signed_up_as
-)
-select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
-       (case when p.onboarding_step > 1 then false
-             when p.signed_up_as = 'TENANT' then true
-             else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
-  from (select) as caller
-  left join (
-      select onboarding_step, signed_up_as from made
-      union all
-      select u.onboarding_step, u.signed_up_as from app.users u
-  ) as p on true
-`
-
-type UserEnterRow struct {
-	Onboarded bool
-	Renting   bool
-}
-
-// UserEnter makes the caller's profile if there is none, and says how they stand: whether
-// they have said who they are, and if not, whether they are here as somebody's tenant
-// alone. What another transaction makes meanwhile is not seen, and nobody has said
-// anything there yet.
-func (q *Queries) UserEnter(ctx context.Context, db DBTX, email *string) (UserEnterRow, error) {
-	row := db.QueryRow(ctx, userEnter, email)
-	var i UserEnterRow
-	err := row.Scan(&i.Onboarded, &i.Renting)
-	return i, err
-}
-
 const userForUpdate = `-- name: UserForUpdate :one
 select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at from app.users for no key update
 `
@@ -155,16 +121,28 @@ func (q *Queries) UserGone(ctx context.Context, db DBTX, at time.Time) error {
 	return err
 }
 
-const userKeep = `-- name: UserKeep :exec
+const userKeep = `-- name: UserKeep :one
 
-insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
-values ($1, $2, $3, $4)
-on conflict (id) do update
-   set email = excluded.email,
-       full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
-       signed_up_as = case when u.provider_seen_at is null then excluded.signed_up_as else u.signed_up_as end,
-       provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
- where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
+with kept as (
+    insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
+    values ($1, $2, $3, $4)
+    on conflict (id) do update
+       set email = excluded.email,
+           full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+           provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+     where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
+    returning onboarding_step, signed_up_as
+)
+select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
+       (case when p.onboarding_step > 1 then false
+             when p.signed_up_as = 'TENANT' then true
+             else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
+  from (select) as caller
+  left join (
+      select onboarding_step, signed_up_as from kept
+      union all
+      select u.onboarding_step, u.signed_up_as from app.users u where not exists (select from kept)
+  ) as p on true
 `
 
 type UserKeepParams struct {
@@ -174,20 +152,30 @@ type UserKeepParams struct {
 	SeenAt     *time.Time
 }
 
+type UserKeepRow struct {
+	Onboarded bool
+	Renting   bool
+}
+
 // All by primary key: the policies add id = the caller.
 // UserKeep makes the caller's profile, or brings it to what the provider says of them
 // as of seen_at, unless something later is known. Without a time it only makes one. The
-// id is the column's default, the verified caller. A name, and what somebody has signed
-// up as, are taken over until the provider has been heard for the first time: after that
-// the name is the person's own.
-func (q *Queries) UserKeep(ctx context.Context, db DBTX, arg UserKeepParams) error {
-	_, err := db.Exec(ctx, userKeep,
+// id is the column's default, the verified caller. A name is taken over until the
+// provider has been heard for the first time: after that it is the person's own.
+//
+// It says how they stand: whether they have said who they are, and if not, whether they
+// are here as somebody's tenant alone. What another transaction makes meanwhile is not
+// seen, and nobody has said anything there yet.
+func (q *Queries) UserKeep(ctx context.Context, db DBTX, arg UserKeepParams) (UserKeepRow, error) {
+	row := db.QueryRow(ctx, userKeep,
 		arg.Email,
 		arg.FullName,
 		arg.SignedUpAs,
 		arg.SeenAt,
 	)
-	return err
+	var i UserKeepRow
+	err := row.Scan(&i.Onboarded, &i.Renting)
+	return i, err
 }
 
 const userOnboard = `-- name: UserOnboard :exec

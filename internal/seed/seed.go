@@ -88,27 +88,25 @@ func signIn(client *supabase.Client, address string) (uuid.UUID, error) {
 }
 
 // onboard has a landlord say who they are, unless they have.
-func onboard(ctx context.Context, d *db.DB, address string) error {
+func onboard(ctx context.Context, tx *db.Tx, address string) error {
+	self, err := query.New().UserForUpdate(ctx, tx)
+	if err != nil || self.OnboardingStep > 1 {
+		return err
+	}
 	name, _, _ := strings.Cut(address, "@")
 	english, dutch, amsterdam, euro := "en-GB", "NL", "Europe/Amsterdam", "EUR"
-	return d.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		self, err := query.New().UserForUpdate(ctx, tx)
-		if err != nil || self.OnboardingStep > 1 {
-			return err
-		}
-		return query.New().UserOnboard(ctx, tx, query.UserOnboardParams{
-			FullName: &name, Locale: &english, Country: &dutch, TimeZone: &amsterdam, Currency: &euro, OnboardingStep: 6,
-		})
+	return query.New().UserOnboard(ctx, tx, query.UserOnboardParams{
+		FullName: &name, Locale: &english, Country: &dutch, TimeZone: &amsterdam, Currency: &euro, OnboardingStep: 6,
 	})
 }
 
 func fill(ctx context.Context, d *db.DB, id uuid.UUID, address string, size Size) error {
 	q := query.New()
-	if err := accounts.Keep(ctx, d, accounts.Account{ID: id, Email: address}); err != nil {
+	if _, err := accounts.Keep(ctx, d, accounts.Account{ID: id, Email: address}); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
-	if err := onboard(ctx, d, address); err != nil {
-		return fmt.Errorf("onboarding: %w", err)
+	if err := d.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error { return onboard(ctx, tx, address) }); err != nil {
+		return fmt.Errorf("profile: %w", err)
 	}
 	if err := d.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		_, there, err := q.PropertiesPageWithCount(ctx, tx, query.PropertiesPageParams{})

@@ -2,34 +2,21 @@
 
 -- UserKeep makes the caller's profile, or brings it to what the provider says of them
 -- as of seen_at, unless something later is known. Without a time it only makes one. The
--- id is the column's default, the verified caller. A name, and what somebody has signed
--- up as, are taken over until the provider has been heard for the first time: after that
--- the name is the person's own.
--- name: UserKeep :exec
-insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
-values (sqlc.narg('email'), sqlc.narg('full_name'), @signed_up_as, sqlc.narg('seen_at'))
-on conflict (id) do update
-   set email = excluded.email,
-       full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
-       signed_up_as = case when u.provider_seen_at is null then excluded.signed_up_as else u.signed_up_as end,
-       provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
- where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity');
-
--- UserGone says that the provider has removed the caller. Nothing that the provider
--- said before that comes after it.
--- name: UserGone :exec
-update app.users
-   set provider_deleted_at = @at::timestamptz, provider_seen_at = greatest(provider_seen_at, @at::timestamptz)
- where provider_deleted_at is null;
-
--- UserEnter makes the caller's profile if there is none, and says how they stand: whether
--- they have said who they are, and if not, whether they are here as somebody's tenant
--- alone. What another transaction makes meanwhile is not seen, and nobody has said
--- anything there yet.
--- name: UserEnter :one
-with made as (
-    insert into app.users (email) values (sqlc.narg('email'))
-    on conflict (id) do nothing
+-- id is the column's default, the verified caller. A name is taken over until the
+-- provider has been heard for the first time: after that it is the person's own.
+--
+-- It says how they stand: whether they have said who they are, and if not, whether they
+-- are here as somebody's tenant alone. What another transaction makes meanwhile is not
+-- seen, and nobody has said anything there yet.
+-- name: UserKeep :one
+with kept as (
+    insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
+    values (sqlc.narg('email'), sqlc.narg('full_name'), @signed_up_as, sqlc.narg('seen_at'))
+    on conflict (id) do update
+       set email = excluded.email,
+           full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+           provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+     where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
     returning onboarding_step, signed_up_as
 )
 select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
@@ -38,10 +25,17 @@ select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
              else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
   from (select) as caller
   left join (
-      select onboarding_step, signed_up_as from made
+      select onboarding_step, signed_up_as from kept
       union all
-      select u.onboarding_step, u.signed_up_as from app.users u
+      select u.onboarding_step, u.signed_up_as from app.users u where not exists (select from kept)
   ) as p on true;
+
+-- UserGone says that the provider has removed the caller. Nothing that the provider
+-- said before that comes after it.
+-- name: UserGone :exec
+update app.users
+   set provider_deleted_at = @at::timestamptz, provider_seen_at = greatest(provider_seen_at, @at::timestamptz)
+ where provider_deleted_at is null;
 
 -- name: UserSelf :one
 select * from app.users;

@@ -59,12 +59,15 @@ var allowed = map[string][]string{
 	"tests/advisors":            {},
 	"tests/alerts":              {},
 	"tests/api":                 {},
+	"tests/auth":                {},
 	"tests/bench":               {},
 	"tests/e2e":                 {},
 	"tests/isolation":           {},
 	"tests/isolation/result":    {"internal/isolationreport"},
 	"tests/layout":              {},
 	"tests/mutate":              {},
+	"tests/supabase":            {},
+	"tests/supabase-cli":        {},
 }
 
 // owners lists who alone may import a package of somebody else. The pool is the
