@@ -31,8 +31,10 @@ type reading struct {
 }
 
 type row struct {
-	Line  int      `json:"line"`
-	Cells []string `json:"cells"`
+	Line    int               `json:"line"`
+	Cells   []string          `json:"cells"`
+	Fields  map[string]string `json:"fields,omitempty"` // what they mean
+	Problem *imports.Problem  `json:"problem,omitempty"`
 }
 
 // Each file of the corpus is read as the JSON beside it says, row by row. A file's
@@ -77,7 +79,10 @@ func read(t *testing.T, data []byte, kind imports.Kind) (r reading) {
 			require.True(t, errors.As(err, &r.Refused))
 			return r
 		}
-		r.Rows = append(r.Rows, row{Line: line.Line, Cells: append([]string{}, line.Cells...)})
+		meaning := kind.Read(r.Mapping, line.Cells)
+		r.Rows = append(r.Rows, row{
+			Line: line.Line, Cells: append([]string{}, line.Cells...), Fields: meaning.Fields, Problem: meaning.Problem,
+		})
 	}
 	return r
 }
