@@ -24,6 +24,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
 	"rowhouse/internal/isolationreport"
+	"rowhouse/internal/problem"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
 )
@@ -62,6 +63,13 @@ type Config struct {
 	// fails or is cut off then is lost, and the landlord sends the invite again. With
 	// nil, invites go nowhere.
 	Invited func(context.Context, Invitation) error
+
+	// Session, if not nil, stands before everything that needs a token and may give the
+	// request one: the session that a browser has with us, as an Authorization header.
+	Session func(http.Handler) http.Handler
+	// Mounts are handlers of other parts, by the path that everything of theirs begins
+	// with. They get what all requests get: an id, a line in the log, a time limit.
+	Mounts map[string]http.Handler
 }
 
 // API answers requests.
@@ -102,16 +110,20 @@ func New(c Config) (*API, error) {
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		writeProblem(w, r, errs.New(errs.NotFound, "not_found", "There is nothing here."))
+		problem.Write(w, r, errs.New(errs.NotFound, "not_found", "There is nothing here."))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		e := newProblem(req.Context(), errs.New(errs.Invalid, "method_not_allowed", "This address does not take that method."))
+		e := problem.New(req.Context(), errs.New(errs.Invalid, "method_not_allowed", "This address does not take that method."))
 		e.Status, e.Title = http.StatusMethodNotAllowed, http.StatusText(http.StatusMethodNotAllowed)
-		e.headers.Set("Allow", strings.Join(allowed(r, req.URL.Path), ", "))
-		e.write(w)
+		e.Headers.Set("Allow", strings.Join(allowed(r, req.URL.Path), ", "))
+		e.Write(w)
 	})
 	r.Get("/healthz", a.alive)
 	r.Get("/readyz", a.ready)
+
+	for path, h := range c.Mounts {
+		r.Mount(path, h)
+	}
 
 	r.With(limitRateByAddress(c.RatePerMinute)).Get(reportKeysPath, a.isolationReportKeys)
 
@@ -122,6 +134,9 @@ func New(c Config) (*API, error) {
 	})
 	var api huma.API
 	r.Group(func(r chi.Router) {
+		if c.Session != nil {
+			r.Use(c.Session)
+		}
 		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody, provision(a.profiles))
 		api = humachi.New(r, described)
 		a.routes(api)
@@ -252,7 +267,7 @@ func serve[I, O any](api huma.API, operation huma.Operation, h handler[I, O]) {
 	huma.Register(api, operation, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {
-			return nil, newProblem(ctx, err)
+			return nil, problem.New(ctx, err)
 		}
 		return out, nil
 	})
@@ -286,8 +301,8 @@ var replaceHumaErrors = sync.OnceFunc(func() {
 	// called without a request only to learn the shape of errors for the document
 	huma.NewError = func(status int, message string, details ...error) huma.StatusError {
 		if len(details) > 0 {
-			return newProblem(context.Background(), errors.Join(details...))
+			return problem.New(context.Background(), errors.Join(details...))
 		}
-		return &problem{Status: status, Detail: message}
+		return &problem.Problem{Status: status, Detail: message}
 	}
 })

@@ -10,6 +10,7 @@ import (
 
 	"rowhouse/internal/errs"
 	"rowhouse/internal/guard"
+	"rowhouse/internal/problem"
 )
 
 // serveDocs serves the OpenAPI document and a reference to browse it with, all
@@ -45,7 +46,7 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 		err = errs.New(errs.Unavailable, "seal_refused", "The database does not accept what this server says of its callers.").Because(err)
 	}
 	if err != nil {
-		writeProblem(w, r, err)
+		problem.Write(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"rowhouse/internal/isolationreport"
+	"rowhouse/internal/problem"
 )
 
 // reportKeysPath is where the keys of the isolation report are published, for
@@ -33,7 +34,7 @@ func (a *API) isolationReport(ctx context.Context, _ *struct{}) (*isolationRepor
 func (a *API) isolationReportKeys(w http.ResponseWriter, r *http.Request) {
 	keys, err := a.report.Keys().Public()
 	if err != nil {
-		writeProblem(w, r, err)
+		problem.Write(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwk-set+json")

@@ -23,6 +23,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/problem"
 	"rowhouse/internal/requestid"
 )
 
@@ -79,11 +80,11 @@ func recoverPanics(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
-			failure := newProblem(r.Context(), fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+			failure := problem.New(r.Context(), fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 			if ww.Status() != 0 {
 				panic(http.ErrAbortHandler)
 			}
-			failure.write(w)
+			failure.Write(w)
 		}()
 		next.ServeHTTP(ww, r)
 	})
@@ -117,12 +118,12 @@ func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			token, err := auth.BearerToken(r)
 			if err != nil {
-				writeProblem(w, r, err)
+				problem.Write(w, r, err)
 				return
 			}
 			id, err := tokens.Verify(r.Context(), token)
 			if err != nil {
-				writeProblem(w, r, err)
+				problem.Write(w, r, err)
 				return
 			}
 			if caller, ok := r.Context().Value(callerKey{}).(*uuid.UUID); ok {
@@ -164,7 +165,7 @@ func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Ha
 	return httprate.LimitBy(perMinute, time.Minute, key,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
 			// httprate has set Retry-After to the end of the window
-			writeProblem(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))
+			problem.Write(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))
 		}))
 }
 
@@ -175,7 +176,7 @@ func plainQuery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			writeProblem(w, r, errs.New(errs.Invalid, "invalid_request", "The query string is not well-formed.").Because(err))
+			problem.Write(w, r, errs.New(errs.Invalid, "invalid_request", "The query string is not well-formed.").Because(err))
 			return
 		}
 		var fields []errs.Field
@@ -191,7 +192,7 @@ func plainQuery(next http.Handler) http.Handler {
 			}
 		}
 		if fields != nil {
-			writeProblem(w, r, errs.New(errs.Invalid, "invalid_request", "The request has errors; nothing was changed.").At(fields...))
+			problem.Write(w, r, errs.New(errs.Invalid, "invalid_request", "The request has errors; nothing was changed.").At(fields...))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -204,7 +205,7 @@ func plainBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 			w.Header().Set("Accept-Encoding", "identity") // RFC 9110, 12.5.3
-			writeProblem(w, r, errs.New(errs.UnsupportedMedia, "unsupported_media_type", "Send the body without a Content-Encoding.").
+			problem.Write(w, r, errs.New(errs.UnsupportedMedia, "unsupported_media_type", "Send the body without a Content-Encoding.").
 				At(errs.Field{Header: "Content-Encoding", Message: "is not supported"}))
 			return
 		}
@@ -217,7 +218,7 @@ func provision(p *profiles) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := p.ensure(r.Context()); err != nil {
-				writeProblem(w, r, err)
+				problem.Write(w, r, err)
 				return
 			}
 			next.ServeHTTP(w, r)

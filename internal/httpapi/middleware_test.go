@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/problem"
 )
 
 // TestRecoverPanics is about what no handler of the API can be made to do: panic
@@ -27,11 +29,11 @@ func TestRecoverPanics(t *testing.T) {
 	for range 2 { // the second time on the connection of the first
 		resp, err := http.Get(server.URL + "/before")
 		require.NoError(t, err)
-		var p problem
+		var p problem.Problem
 		require.NoError(t, json.NewDecoder(resp.Body).Decode(&p))
 		require.NoError(t, resp.Body.Close())
 		require.Equal(t, http.StatusInternalServerError, resp.StatusCode)
-		require.Equal(t, problemType, resp.Header.Get("Content-Type"))
+		require.Equal(t, problem.ContentType, resp.Header.Get("Content-Type"))
 		require.Equal(t, resp.Header.Get("X-Request-Id"), p.RequestID)
 		require.NotContains(t, p.Detail, "secret")
 	}

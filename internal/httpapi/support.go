@@ -10,6 +10,7 @@ import (
 
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/problem"
 	"rowhouse/internal/query"
 )
 
@@ -50,7 +51,7 @@ func (a *API) writeDown(ctx huma.Context, next func(huma.Context)) {
 	logged, err := a.recordSupportAccess(ctx.Context(), ctx.Param("grantId"), ctx.Operation().OperationID)
 	if err != nil {
 		r, w := humachi.Unwrap(ctx)
-		writeProblem(w, r, err)
+		problem.Write(w, r, err)
 		return
 	}
 	next(huma.WithValue(ctx, supportAccessKey{}, logged))
