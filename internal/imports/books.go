@@ -135,14 +135,14 @@ func fresh(of []column, fields map[string]string) map[string]any {
 	return item
 }
 
-// written is what the queries that insert and update return.
+// written is what the queries that update return.
 type written struct {
 	ID      uuid.UUID
 	Version int32
 }
 
 // versions maps what was written to the version that it has now.
-func versions[R query.ImportPropertiesInsertRow | query.ImportUnitsInsertRow | query.ImportUnitsUpdateRow | query.ImportTenantsInsertRow | query.ImportTenantsUpdateRow | query.ImportTenanciesUpdateRow](rows []R, err error) (map[uuid.UUID]int32, error) {
+func versions[R query.ImportUnitsUpdateRow | query.ImportTenantsUpdateRow | query.ImportTenanciesUpdateRow](rows []R, err error) (map[uuid.UUID]int32, error) {
 	all := map[uuid.UUID]int32{}
 	for _, row := range rows {
 		w := written(row)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,7 +30,6 @@ type row struct {
 
 	propertyID   *uuid.UUID
 	unit, tenant *entity
-	made         bool   // the unit or the tenant that it is mainly about
 	movesIn      bool   // the tenant into the unit
 	action       string // empty as long as the row goes on
 	problem      *Problem
@@ -93,16 +91,16 @@ func (c *chunk) apply(ctx context.Context) error {
 		}
 	}
 	for _, r := range c.rows {
-		r.settle(c.batch.OnExisting)
+		r.settle(Kind(c.batch.Kind), c.batch.OnExisting)
 	}
 	return nil
 }
 
 // settle says what came of the row.
-func (r *row) settle(onExisting string) {
+func (r *row) settle(kind Kind, onExisting string) {
 	if r.action == "" {
 		switch {
-		case r.made:
+		case r.made("tenants") || kind != Tenants && r.made("units"):
 			r.action = Create
 		case len(r.changes) > 0:
 			r.action = Change
@@ -309,13 +307,12 @@ func setTenants[R query.ImportTenantsFindRow | query.ImportTenantsFindByNameRow]
 // today is the day in whose light a tenancy has ended.
 func today() string { return time.Now().UTC().Format(time.DateOnly) }
 
-// distinct leaves out rows whose key another has had, in any case.
+// distinct leaves out rows whose key another has had.
 func distinct(rows []*row, key func(*row) string) []*row {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool {
-		k := strings.ToLower(key(r))
-		again := seen[k]
-		seen[k] = true
+		again := seen[key(r)]
+		seen[key(r)] = true
 		return again
 	})
 }

@@ -3,6 +3,8 @@ package imports
 import (
 	"context"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -10,7 +12,7 @@ import (
 )
 
 // What another transaction has made meanwhile, an insert leaves alone; looking again
-// finds it, with what the insert made.
+// finds it. What the insert made is known by what it was made of.
 
 func (c *chunk) makeProperties(ctx context.Context) error {
 	missing := c.going(func(r *row) bool { return r.fields["propertyName"] != "" && r.propertyID == nil && c.makesUnits() })
@@ -21,97 +23,112 @@ func (c *chunk) makeProperties(ctx context.Context) error {
 	for i, r := range missing {
 		names[i] = r.fields["propertyName"]
 	}
-	made, err := versions(c.q.ImportPropertiesInsert(ctx, c.tx, names))
+	made, err := c.q.ImportPropertiesInsert(ctx, c.tx, names)
 	if err != nil {
 		return err
 	}
-	if err := c.lookUpProperties(ctx, missing); err != nil {
-		return err
+	makers := map[string]*row{}
+	for _, r := range slices.Backward(missing) {
+		makers[r.fields["propertyName"]] = r
 	}
-	for _, r := range missing {
-		if r.propertyID != nil {
-			r.note("properties", *r.propertyID, made)
-		}
+	for _, p := range made {
+		makers[p.Name].makes("properties", p.ID, p.Version)
 	}
-	return nil
+	return c.lookUpProperties(ctx, missing)
 }
 
-// note says that a row made something, unless an earlier row did.
-func (r *row) note(table string, id uuid.UUID, made map[uuid.UUID]int32) bool {
-	version, ok := made[id]
-	if ok {
-		r.changes = append(r.changes, change{Table: table, ID: id, Version: version})
-		delete(made, id)
-	}
-	return ok
+// makes notes that a row has made something.
+func (r *row) makes(table string, id uuid.UUID, version int32) {
+	r.changes = append(r.changes, change{Table: table, ID: id, Version: version})
+}
+
+// made reports whether the row has made its row of a table.
+func (r *row) made(table string) bool {
+	return slices.ContainsFunc(r.changes, func(c change) bool { return c.Table == table && c.Before == nil })
 }
 
 func (c *chunk) makeUnits(ctx context.Context) error {
 	missing := c.going(func(r *row) bool { return r.fields["unit"] != "" && r.unit == nil })
-	if len(missing) == 0 {
+	makers := distinct(missing, func(r *row) string { return r.property() + "\t" + strings.ToLower(r.fields["unit"]) })
+	if len(makers) == 0 {
 		return nil
 	}
-	var items []map[string]any
-	for _, r := range distinct(missing, func(r *row) string { return r.property() + "\t" + r.fields["unit"] }) {
-		item := fresh(unitColumns, r.fields)
-		item["name"], item["property_id"] = r.fields["unit"], r.propertyID
-		items = append(items, item)
+	items := make([]map[string]any, len(makers))
+	by := map[string]*row{}
+	for i, r := range makers {
+		items[i] = fresh(unitColumns, r.fields)
+		items[i]["name"], items[i]["property_id"] = r.fields["unit"], r.propertyID
+		by[r.property()+"\t"+r.fields["unit"]] = r
 	}
-	made, err := versions(c.q.ImportUnitsInsert(ctx, c.tx, encode(items)))
+	made, err := c.q.ImportUnitsInsert(ctx, c.tx, encode(items))
 	if err != nil {
 		return err
 	}
-	if err := c.lookUpUnits(ctx, missing); err != nil {
-		return err
+	for _, u := range made {
+		r := by[text(u.PropertyID)+"\t"+u.Name]
+		r.unit = &entity{id: u.ID}
+		r.makes("units", u.ID, u.Version)
 	}
-	for _, r := range missing {
-		if r.unit != nil && r.note("units", r.unit.id, made) {
-			r.made = Kind(c.batch.Kind) != Tenants
-		}
-	}
-	return nil
+	return c.lookUpUnits(ctx, c.going(func(r *row) bool { return r.fields["unit"] != "" && r.unit == nil }))
 }
 
-func (r *row) property() string {
-	if r.propertyID == nil {
+func (r *row) property() string { return text(r.propertyID) }
+
+func text(id *uuid.UUID) string {
+	if id == nil {
 		return ""
 	}
-	return r.propertyID.String()
+	return id.String()
 }
 
 func (c *chunk) makeTenants(ctx context.Context) error {
-	missing := c.going(func(r *row) bool {
+	want := func(r *row) bool {
 		return Kind(c.batch.Kind) != Units && r.fields["lastName"] != "" && r.tenant == nil
-	})
-	if len(missing) == 0 {
-		return nil
 	}
-	var items []map[string]any
-	for _, r := range distinct(missing, func(r *row) string {
+	makers := distinct(c.going(want), func(r *row) string {
 		if r.fields["email"] != "" {
 			return r.fields["email"]
 		}
-		return r.sameAs
-	}) {
-		item := fresh(tenantColumns, r.fields)
-		if r.fields["email"] != "" {
-			item["email"] = r.fields["email"]
+		return "\t" + r.sameAs
+	})
+	if len(makers) == 0 {
+		return nil
+	}
+	items := make([]map[string]any, len(makers))
+	by := map[string]*row{}
+	var nameless []*row // without an address
+	for i, r := range makers {
+		items[i] = fresh(tenantColumns, r.fields)
+		if email := r.fields["email"]; email != "" {
+			items[i]["email"] = email
+			by[email] = r
+		} else {
+			nameless = append(nameless, r)
 		}
 		if r.unit != nil && r.lives() {
-			item["unit_id"] = r.unit.id
+			items[i]["unit_id"] = r.unit.id
 		}
-		items = append(items, item)
 	}
-	made, err := versions(c.q.ImportTenantsInsert(ctx, c.tx, encode(items)))
+	made, err := c.q.ImportTenantsInsert(ctx, c.tx, encode(items))
 	if err != nil {
 		return err
 	}
-	if err := c.lookUpTenants(ctx, missing); err != nil {
+	versions := map[uuid.UUID]int32{}
+	for _, t := range made {
+		if t.Email == nil {
+			versions[t.ID] = t.Version
+			continue
+		}
+		r := by[*t.Email]
+		r.tenant = &entity{id: t.ID}
+		r.makes("tenants", t.ID, t.Version)
+	}
+	if err := c.lookUpTenants(ctx, c.going(want)); err != nil {
 		return err
 	}
-	for _, r := range missing {
-		if r.tenant != nil && r.note("tenants", r.tenant.id, made) {
-			r.made = true
+	for _, r := range nameless {
+		if version, ok := versions[r.tenant.id]; ok {
+			r.makes("tenants", r.tenant.id, version)
 		}
 	}
 	return nil
@@ -123,7 +140,7 @@ func (r *row) lives() bool { return r.fields["endDate"] == "" || r.fields["endDa
 // findTenancies finds who lives already where the file says; the others move in.
 func (c *chunk) findTenancies(ctx context.Context) error {
 	rows := c.going(func(r *row) bool {
-		return r.unit != nil && r.tenant != nil && (c.batch.OnExisting != Skip || r.made)
+		return r.unit != nil && r.tenant != nil && (c.batch.OnExisting != Skip || r.made("tenants"))
 	})
 	if len(rows) == 0 {
 		return nil
@@ -175,115 +192,104 @@ func (r *row) tenancy() map[string]any {
 	return item
 }
 
-// untouched leaves out the rows whose unit or tenant an earlier row of the file was
-// about, or made: what the file says first counts.
-func (c *chunk) untouched(ctx context.Context, rows []*row, of func(*row) *entity, earlier func(context.Context, []uuid.UUID) ([]*uuid.UUID, error)) ([]*row, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	ids := make([]uuid.UUID, len(rows))
-	for i, r := range rows {
-		ids[i] = of(r).id
-	}
-	touched := map[uuid.UUID]bool{}
-	before, err := earlier(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range before {
-		if id != nil {
-			touched[*id] = true
-		}
-	}
-	var free []*row
-	for _, r := range rows {
-		if id := of(r).id; !touched[id] {
-			touched[id] = true
-			free = append(free, r)
-		}
-	}
-	return free, nil
-}
-
-func (c *chunk) earlierUnits(ctx context.Context, ids []uuid.UUID) ([]*uuid.UUID, error) {
-	return c.q.ImportUnitsBefore(ctx, c.tx, query.ImportUnitsBeforeParams{BatchID: c.batch.ID, N: c.rows[0].n, Ids: ids})
-}
-
-func (c *chunk) earlierTenants(ctx context.Context, ids []uuid.UUID) ([]*uuid.UUID, error) {
-	return c.q.ImportTenantsBefore(ctx, c.tx, query.ImportTenantsBeforeParams{BatchID: c.batch.ID, N: c.rows[0].n, Ids: ids})
-}
-
 func (c *chunk) updateUnits(ctx context.Context) error {
 	if Kind(c.batch.Kind) == Tenants {
 		return nil
 	}
-	rows, err := c.untouched(ctx, c.going(func(r *row) bool { return r.unit != nil }), func(r *row) *entity { return r.unit }, c.earlierUnits)
-	if err != nil {
-		return err
-	}
-	return c.update(ctx, "units", rows, func(r *row) (*entity, map[string]any, bool) {
-		item, changed := merged(r.unit, unitColumns, r.fields, c.batch.OnExisting)
-		return r.unit, item, changed
-	}, func(ctx context.Context, items []byte) (map[uuid.UUID]int32, error) {
-		return versions(c.q.ImportUnitsUpdate(ctx, c.tx, items))
+	return c.update(ctx, updates{
+		table: "units",
+		of:    func(r *row) *entity { return r.unit },
+		item: func(r *row) (map[string]any, bool) {
+			return merged(r.unit, unitColumns, r.fields, c.batch.OnExisting)
+		},
+		earlier: func(ids []uuid.UUID) ([]*uuid.UUID, error) {
+			return c.q.ImportUnitsBefore(ctx, c.tx, query.ImportUnitsBeforeParams{BatchID: c.batch.ID, N: c.rows[0].n, Ids: ids})
+		},
+		write: func(items []byte) (map[uuid.UUID]int32, error) {
+			return versions(c.q.ImportUnitsUpdate(ctx, c.tx, items))
+		},
 	})
 }
 
 // updateTenants also moves those who move in.
 func (c *chunk) updateTenants(ctx context.Context) error {
-	rows, err := c.untouched(ctx, c.going(func(r *row) bool { return r.tenant != nil }), func(r *row) *entity { return r.tenant }, c.earlierTenants)
-	if err != nil {
-		return err
-	}
-	return c.update(ctx, "tenants", rows, func(r *row) (*entity, map[string]any, bool) {
-		item, changed := merged(r.tenant, tenantColumns, r.fields, c.batch.OnExisting)
-		if r.movesIn && r.lives() {
+	return c.update(ctx, updates{
+		table: "tenants",
+		of:    func(r *row) *entity { return r.tenant },
+		item: func(r *row) (map[string]any, bool) {
+			item, changed := merged(r.tenant, tenantColumns, r.fields, c.batch.OnExisting)
 			home := r.tenant.content["unit_id"]
-			if home == nil || c.batch.OnExisting == Update && home != r.unit.id.String() {
+			if r.movesIn && r.lives() && (home == nil || c.batch.OnExisting == Update && home != r.unit.id.String()) {
 				item["unit_id"], changed = r.unit.id, true
 			}
-		}
-		return r.tenant, item, changed
-	}, func(ctx context.Context, items []byte) (map[uuid.UUID]int32, error) {
-		return versions(c.q.ImportTenantsUpdate(ctx, c.tx, items))
+			return item, changed
+		},
+		earlier: func(ids []uuid.UUID) ([]*uuid.UUID, error) {
+			return c.q.ImportTenantsBefore(ctx, c.tx, query.ImportTenantsBeforeParams{BatchID: c.batch.ID, N: c.rows[0].n, Ids: ids})
+		},
+		write: func(items []byte) (map[uuid.UUID]int32, error) {
+			return versions(c.q.ImportTenantsUpdate(ctx, c.tx, items))
+		},
 	})
 }
 
-// update writes what is to change of rows, and notes what was there before.
-func (c *chunk) update(ctx context.Context, table string, rows []*row, item func(*row) (*entity, map[string]any, bool), write func(context.Context, []byte) (map[uuid.UUID]int32, error)) error {
-	var items []map[string]any
-	for _, r := range rows {
-		e, i, changed := item(r)
-		if !changed || r.makes(table) {
+// updates is how rows change what is there.
+type updates struct {
+	table   string
+	of      func(*row) *entity
+	item    func(*row) (item map[string]any, changed bool)
+	earlier func(ids []uuid.UUID) ([]*uuid.UUID, error) // those that earlier rows of the file were about
+	write   func(items []byte) (map[uuid.UUID]int32, error)
+}
+
+// update changes what the rows are about, and notes what was there before. If several
+// rows of a file are about the same, what the first says counts.
+func (c *chunk) update(ctx context.Context, u updates) error {
+	type wish struct {
+		row  *row
+		item map[string]any
+	}
+	wishes := map[uuid.UUID]wish{}
+	var ids []uuid.UUID
+	seen := map[uuid.UUID]bool{}
+	for _, r := range c.going(func(r *row) bool { return u.of(r) != nil }) {
+		id := u.of(r).id
+		if seen[id] || r.made(u.table) {
+			seen[id] = true
 			continue
 		}
-		items = append(items, i)
-		before := map[string]any{"id": e.id}
-		maps.Copy(before, e.content)
-		r.changes = append(r.changes, change{Table: table, ID: e.id, Before: before})
+		seen[id] = true
+		if item, changed := u.item(r); changed {
+			wishes[id] = wish{r, item}
+			ids = append(ids, id)
+		}
+	}
+	if ids == nil {
+		return nil
+	}
+	earlier, err := u.earlier(ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range earlier {
+		delete(wishes, *id)
+	}
+	var items []map[string]any
+	for _, id := range ids {
+		if w, ok := wishes[id]; ok {
+			items = append(items, w.item)
+		}
 	}
 	if items == nil {
 		return nil
 	}
-	now, err := write(ctx, encode(items))
-	for _, r := range rows {
-		for i, ch := range r.changes {
-			if version, ok := now[ch.ID]; ok && ch.Table == table && ch.Before != nil {
-				r.changes[i].Version = version
-			}
-		}
+	now, err := u.write(encode(items))
+	for id, w := range wishes {
+		before := map[string]any{"id": id}
+		maps.Copy(before, u.of(w.row).content)
+		w.row.changes = append(w.row.changes, change{Table: u.table, ID: id, Version: now[id], Before: before})
 	}
 	return err
-}
-
-// makes reports whether the row has made its row of a table.
-func (r *row) makes(table string) bool {
-	for _, ch := range r.changes {
-		if ch.Table == table && ch.Before == nil {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *chunk) makeTenancies(ctx context.Context) error {

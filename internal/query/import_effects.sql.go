@@ -63,12 +63,13 @@ const importPropertiesInsert = `-- name: ImportPropertiesInsert :many
 insert into app.properties (name)
 select distinct on (lower(i.name)) i.name from unnest($1::text[]) with ordinality as i (name, place) order by lower(i.name), i.place
 on conflict (owner_user_id, lower(name)) do nothing
-returning id, version
+returning id, version, name
 `
 
 type ImportPropertiesInsertRow struct {
 	ID      uuid.UUID
 	Version int32
+	Name    string
 }
 
 func (q *Queries) ImportPropertiesInsert(ctx context.Context, db DBTX, names []string) ([]ImportPropertiesInsertRow, error) {
@@ -80,7 +81,7 @@ func (q *Queries) ImportPropertiesInsert(ctx context.Context, db DBTX, names []s
 	items := []ImportPropertiesInsertRow{}
 	for rows.Next() {
 		var i ImportPropertiesInsertRow
-		if err := rows.Scan(&i.ID, &i.Version); err != nil {
+		if err := rows.Scan(&i.ID, &i.Version, &i.Name); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -407,12 +408,13 @@ select i.first_name, i.last_name, i.email, i.phone, i.unit_id, i.notes, i.extern
   from jsonb_to_recordset($1::jsonb) as i (first_name text, last_name text, email text, phone text, unit_id uuid, notes text,
                                               external_ref text)
 on conflict (owner_user_id, lower(email)) where email is not null do nothing
-returning id, version
+returning id, version, email
 `
 
 type ImportTenantsInsertRow struct {
 	ID      uuid.UUID
 	Version int32
+	Email   *string
 }
 
 func (q *Queries) ImportTenantsInsert(ctx context.Context, db DBTX, sent []byte) ([]ImportTenantsInsertRow, error) {
@@ -424,7 +426,7 @@ func (q *Queries) ImportTenantsInsert(ctx context.Context, db DBTX, sent []byte)
 	items := []ImportTenantsInsertRow{}
 	for rows.Next() {
 		var i ImportTenantsInsertRow
-		if err := rows.Scan(&i.ID, &i.Version); err != nil {
+		if err := rows.Scan(&i.ID, &i.Version, &i.Email); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -646,12 +648,14 @@ select i.property_id, i.name, coalesce(i.kind, 'apartment'), coalesce(i.status, 
                                               city text, state text, postal_code text, country text, bedrooms smallint,
                                               bathrooms numeric, area_m2 numeric, external_ref text)
 on conflict (owner_user_id, coalesce(property_id, '00000000-0000-0000-0000-000000000000'), lower(name)) do nothing
-returning id, version
+returning id, version, name, property_id
 `
 
 type ImportUnitsInsertRow struct {
-	ID      uuid.UUID
-	Version int32
+	ID         uuid.UUID
+	Version    int32
+	Name       string
+	PropertyID *uuid.UUID
 }
 
 func (q *Queries) ImportUnitsInsert(ctx context.Context, db DBTX, sent []byte) ([]ImportUnitsInsertRow, error) {
@@ -663,7 +667,12 @@ func (q *Queries) ImportUnitsInsert(ctx context.Context, db DBTX, sent []byte) (
 	items := []ImportUnitsInsertRow{}
 	for rows.Next() {
 		var i ImportUnitsInsertRow
-		if err := rows.Scan(&i.ID, &i.Version); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Version,
+			&i.Name,
+			&i.PropertyID,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

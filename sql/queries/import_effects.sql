@@ -11,7 +11,7 @@ select i.place::integer as place, p.id, p.archived
 insert into app.properties (name)
 select distinct on (lower(i.name)) i.name from unnest(@names::text[]) with ordinality as i (name, place) order by lower(i.name), i.place
 on conflict (owner_user_id, lower(name)) do nothing
-returning id, version;
+returning id, version, name;
 
 -- ImportUnitsFind finds units by id, or by name: in a property, in none, or anywhere. It
 -- locks them, for what was compared must be what is changed.
@@ -37,7 +37,7 @@ select i.property_id, i.name, coalesce(i.kind, 'apartment'), coalesce(i.status, 
                                               city text, state text, postal_code text, country text, bedrooms smallint,
                                               bathrooms numeric, area_m2 numeric, external_ref text)
 on conflict (owner_user_id, coalesce(property_id, '00000000-0000-0000-0000-000000000000'), lower(name)) do nothing
-returning id, version;
+returning id, version, name, property_id;
 
 -- name: ImportUnitsUpdate :many
 update app.units u
@@ -72,7 +72,7 @@ select i.first_name, i.last_name, i.email, i.phone, i.unit_id, i.notes, i.extern
   from jsonb_to_recordset(@sent::jsonb) as i (first_name text, last_name text, email text, phone text, unit_id uuid, notes text,
                                               external_ref text)
 on conflict (owner_user_id, lower(email)) where email is not null do nothing
-returning id, version;
+returning id, version, email;
 
 -- name: ImportTenantsUpdate :many
 update app.tenants t

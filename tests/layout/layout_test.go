@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"internal/legacy":           {"internal/migrate"},
 	"internal/seed":             {"internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
-	"internal/imports":          {"internal/csvfile"},
+	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/query", "internal/requestid"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
 	"internal/policy":           {"internal/guard", "internal/localpg", "internal/migrate", "internal/seal", "policies"},
