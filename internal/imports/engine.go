@@ -134,15 +134,16 @@ var errDryRun = errors.New("a dry run is rolled back")
 // Check runs an import in a transaction that is rolled back, and keeps what came of each
 // row. An import whose columns are not mapped yet it leaves alone.
 func (im *Importer) Check(ctx context.Context, id uuid.UUID) error {
-	nothing := func(context.Context, *db.Tx, query.ImportBatch) error { return nil }
+	nothing := func(_ context.Context, _ *db.Tx, b query.ImportBatch) (query.ImportBatch, error) { return b, nil }
 	return im.check(ctx, id, nothing, 0)
 }
 
 // errChanged says that an import was changed while it was checked.
 var errChanged = errs.New(errs.Conflict, "import_changed", "This import was changed meanwhile. Try again.")
 
-// edit is a change to an import that is checked before it is kept; it is made twice.
-type edit func(context.Context, *db.Tx, query.ImportBatch) error
+// edit is a change to an import that is checked before it is kept; it is made twice. It
+// returns the import as it is then.
+type edit func(context.Context, *db.Tx, query.ImportBatch) (query.ImportBatch, error)
 
 // check makes a change and checks the row only, or with 0 all rows.
 func (im *Importer) check(ctx context.Context, id uuid.UUID, change edit, only int32) error {
@@ -166,7 +167,7 @@ func (im *Importer) dryRun(ctx context.Context, id uuid.UUID, change edit, only 
 			return err
 		}
 		version = batch.Version
-		if err := change(ctx, tx, batch); err != nil {
+		if batch, err = change(ctx, tx, batch); err != nil {
 			return err
 		}
 		if Kind(batch.Kind).Missing(batch.Mapping) != nil {
@@ -219,7 +220,7 @@ func (im *Importer) keep(ctx context.Context, id uuid.UUID, version int32, chang
 		if batch.Version != version {
 			return errChanged
 		}
-		if err := change(ctx, tx, batch); err != nil {
+		if batch, err = change(ctx, tx, batch); err != nil {
 			return err
 		}
 		for part := range slices.Chunk(results, 4*chunkRows) {
@@ -227,13 +228,11 @@ func (im *Importer) keep(ctx context.Context, id uuid.UUID, version int32, chang
 				return err
 			}
 		}
-		if _, err := query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: id}); err != nil {
-			return err
-		}
+		state := Checked
 		if Kind(batch.Kind).Missing(batch.Mapping) != nil {
-			return nil
+			state = Uploaded
 		}
-		return query.New().ImportBatchState(ctx, tx, query.ImportBatchStateParams{ID: id, State: Checked})
+		return query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: id, State: &state})
 	})
 }
 
@@ -265,49 +264,54 @@ func lock(ctx context.Context, tx *db.Tx, id uuid.UUID, states ...string) (query
 	return batch, err
 }
 
-// Remap has an import's rows read by another mapping or taken by other options. Check
-// comes after it.
-func (im *Importer) Remap(ctx context.Context, tx *db.Tx, id uuid.UUID, m csvfile.Mapping, o Options) error {
-	batch, err := lock(ctx, tx, id, Uploaded, Checked)
-	if err != nil {
-		return err
+// Remap has an import's rows read by another mapping, or taken by other options, as
+// decide says who is shown the import, and checks them.
+func (im *Importer) Remap(ctx context.Context, id uuid.UUID, decide func(query.ImportBatch) (csvfile.Mapping, Options, error)) error {
+	return im.check(ctx, id, func(ctx context.Context, tx *db.Tx, batch query.ImportBatch) (query.ImportBatch, error) {
+		m, o, err := decide(batch)
+		if err != nil {
+			return batch, err
+		}
+		same := slices.Equal(m, batch.Mapping)
+		batch.Mapping, batch.OnExisting, batch.UnknownUnits = m, o.OnExisting, o.UnknownUnits
+		if err := query.New().ImportBatchMap(ctx, tx, query.ImportBatchMapParams{
+			ID: id, Mapping: m, OnExisting: o.OnExisting, UnknownUnits: o.UnknownUnits,
+		}); err != nil || same {
+			return batch, err
+		}
+		return batch, reread(ctx, tx, batch)
+	}, 0)
+}
+
+// reread reads all rows of an import again by its mapping.
+func reread(ctx context.Context, tx *db.Tx, batch query.ImportBatch) error {
+	stored := func(page query.ImportRowsAfterParams) ([]query.ImportRow, error) {
+		return query.New().ImportRowsAfter(ctx, tx, page)
 	}
-	if err := query.New().ImportBatchMap(ctx, tx, query.ImportBatchMapParams{
-		ID: id, Mapping: m, OnExisting: o.OnExisting, UnknownUnits: o.UnknownUnits,
-	}); err != nil {
-		return err
-	}
-	if slices.Equal(m, batch.Mapping) {
-		return nil
-	}
-	if err := query.New().ImportBatchState(ctx, tx, query.ImportBatchStateParams{ID: id, State: Uploaded}); err != nil {
-		return err
-	}
-	for row, err := range im.rows(ctx, tx, id, false) {
+	for part, err := range rows(batch.ID, false, stored) {
 		if err != nil {
 			return err
 		}
-		items := make([]map[string]any, len(row))
-		for i, stored := range row {
-			cells, err := Cells(stored)
+		items := make([]map[string]any, len(part))
+		for i, stored := range part {
+			cells, err := Cells(stored.Cells)
 			if err != nil {
 				return err
 			}
-			items[i] = read(Kind(batch.Kind), m, cells)
+			items[i] = read(Kind(batch.Kind), batch.Mapping, cells)
 			items[i]["n"] = stored.N
 		}
-		if err := query.New().ImportRowsRead(ctx, tx, query.ImportRowsReadParams{BatchID: id, Sent: encode(items)}); err != nil {
+		if err := query.New().ImportRowsRead(ctx, tx, query.ImportRowsReadParams{BatchID: batch.ID, Sent: encode(items)}); err != nil {
 			return err
 		}
 	}
-	_, err = query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: id})
-	return err
+	return nil
 }
 
-// Cells are the cells of a row as the file has them, or as they were edited.
-func Cells(r query.ImportRow) (cells []string, err error) {
-	if err := json.Unmarshal(r.Cells, &cells); err != nil {
-		return nil, fmt.Errorf("cells of row %d: %w", r.N, err)
+// Cells reads what import_rows keeps of a row of the file.
+func Cells(stored []byte) (cells []string, err error) {
+	if err := json.Unmarshal(stored, &cells); err != nil {
+		return nil, fmt.Errorf("read cells: %w", err)
 	}
 	return cells, nil
 }
@@ -315,22 +319,22 @@ func Cells(r query.ImportRow) (cells []string, err error) {
 // Edit writes a value into the cell that holds field, and checks that row. What it
 // changes for other rows, such as that they are no duplicates any more, a run finds out.
 func (im *Importer) Edit(ctx context.Context, id uuid.UUID, n int32, field, value string) error {
-	write := func(ctx context.Context, tx *db.Tx, batch query.ImportBatch) error {
+	write := func(ctx context.Context, tx *db.Tx, batch query.ImportBatch) (query.ImportBatch, error) {
 		m := csvfile.Mapping(batch.Mapping)
 		column := m.Column(field)
 		if column < 0 {
-			return errs.New(errs.Conflict, "not_possible_now", "No column of this file holds that.").
+			return batch, errs.New(errs.Conflict, "not_possible_now", "No column of this file holds that.").
 				At(errs.Field{Pointer: "/field", Message: "is not mapped"})
 		}
 		stored, err := query.New().ImportRow(ctx, tx, query.ImportRowParams{BatchID: id, N: n})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return db.Forbidden().Because(err)
+			return batch, db.Forbidden().Because(err)
 		} else if err != nil {
-			return err
+			return batch, err
 		}
-		cells, err := Cells(stored)
+		cells, err := Cells(stored.Cells)
 		if err != nil {
-			return err
+			return batch, err
 		}
 		for len(cells) <= column {
 			cells = append(cells, "")
@@ -338,7 +342,7 @@ func (im *Importer) Edit(ctx context.Context, id uuid.UUID, n int32, field, valu
 		cells[column] = value
 		item := read(Kind(batch.Kind), m, cells)
 		item["n"], item["cells"] = n, cells
-		return query.New().ImportRowsRead(ctx, tx, query.ImportRowsReadParams{BatchID: id, Sent: encode([]any{item})})
+		return batch, query.New().ImportRowsRead(ctx, tx, query.ImportRowsReadParams{BatchID: id, Sent: encode([]any{item})})
 	}
 	return im.check(ctx, id, write, n)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -14,12 +15,11 @@ import (
 )
 
 // rows reads an import's rows in parts, all of them or those that failed.
-func (im *Importer) rows(ctx context.Context, tx *db.Tx, id uuid.UUID, failed bool) iter.Seq2[[]query.ImportRow, error] {
+func rows(id uuid.UUID, failed bool, read func(query.ImportRowsAfterParams) ([]query.ImportRow, error)) iter.Seq2[[]query.ImportRow, error] {
 	return func(yield func([]query.ImportRow, error) bool) {
-		for after := int32(0); ; {
-			part, err := query.New().ImportRowsAfter(ctx, tx, query.ImportRowsAfterParams{
-				BatchID: id, After: after, Failed: failed, RowLimit: chunkRows,
-			})
+		page := query.ImportRowsAfterParams{BatchID: id, Failed: failed, RowLimit: chunkRows}
+		for {
+			part, err := read(page)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -27,37 +27,43 @@ func (im *Importer) rows(ctx context.Context, tx *db.Tx, id uuid.UUID, failed bo
 			if len(part) == 0 || !yield(part, nil) {
 				return
 			}
-			after = part[len(part)-1].N
+			page.After = part[len(part)-1].N
 		}
 	}
 }
 
 // WriteFailed writes the rows of an import that were not taken, as they are in the file,
 // with the line that they had and what is wrong with them. Sent again it is read as the
-// file was.
-func (im *Importer) WriteFailed(ctx context.Context, tx *db.Tx, batch query.ImportBatch, w io.Writer) error {
+// file was. It holds no connection while it writes.
+func (im *Importer) WriteFailed(ctx context.Context, batch query.ImportBatch, w io.Writer) error {
 	out := csvfile.NewWriter(w)
-	if err := out.Write(append(append([]string{}, batch.Header...), "row", "error_code", "error")); err != nil {
+	if err := out.Write(append(slices.Clone(batch.Header), "row", "error_code", "error")); err != nil {
 		return err
 	}
-	for part, err := range im.rows(ctx, tx, batch.ID, true) {
+	read := func(page query.ImportRowsAfterParams) (part []query.ImportRow, err error) {
+		err = im.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+			part, err = query.New().ImportRowsAfter(ctx, tx, page)
+			return err
+		})
+		return part, err
+	}
+	for part, err := range rows(batch.ID, true, read) {
 		if err != nil {
 			return err
 		}
 		for _, r := range part {
-			cells, err := Cells(r)
+			cells, err := Cells(r.Cells)
 			if err != nil {
 				return err
 			}
 			for len(cells) < len(batch.Header) {
 				cells = append(cells, "")
 			}
-			why := ""
+			why := *r.Message
 			if r.Field != nil {
-				why = *r.Field + ": "
+				why = *r.Field + ": " + why
 			}
-			cells = append(cells[:len(batch.Header)], strconv.Itoa(int(r.Line)), *r.Code, why+*r.Message)
-			if err := out.Write(cells); err != nil {
+			if err := out.Write(append(cells[:len(batch.Header)], strconv.Itoa(int(r.Line)), *r.Code, why)); err != nil {
 				return err
 			}
 		}
@@ -91,27 +97,30 @@ func (k Kind) template() [][]string {
 
 // WriteTemplate writes a file to fill in. That for tenants has a row for each of the
 // landlord's units, if there are any; the others have rows that show how.
-func (im *Importer) WriteTemplate(ctx context.Context, tx *db.Tx, k Kind, w io.Writer) error {
-	rows := k.template()
+func (im *Importer) WriteTemplate(ctx context.Context, k Kind, w io.Writer) error {
+	table := k.template()
 	if k == Tenants {
-		units, err := query.New().ImportUnitNames(ctx, tx)
-		if err != nil {
+		var units []query.ImportUnitNamesRow
+		if err := im.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+			units, err = query.New().ImportUnitNames(ctx, tx)
+			return err
+		}); err != nil {
 			return err
 		}
 		if len(units) > 0 {
-			rows = rows[:1]
+			table = table[:1]
 		}
 		for _, u := range units {
-			row := make([]string, len(rows[0]))
+			row := make([]string, len(table[0]))
 			row[4] = u.Name
 			if u.PropertyName != nil {
 				row[5] = *u.PropertyName
 			}
-			rows = append(rows, row)
+			table = append(table, row)
 		}
 	}
 	out := csvfile.NewWriter(w)
-	for _, row := range rows {
+	for _, row := range table {
 		if err := out.Write(row); err != nil {
 			return err
 		}

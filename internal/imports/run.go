@@ -41,14 +41,7 @@ func giveUp(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 }
 
 func finish(ctx context.Context, tx *db.Tx, id uuid.UUID, state string) error {
-	batch, err := query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: id, Undoing: state == Undone})
-	if err != nil {
-		return err
-	}
-	if state == Completed && batch.Failed > 0 {
-		state = Partial
-	}
-	return query.New().ImportBatchState(ctx, tx, query.ImportBatchStateParams{ID: id, State: state})
+	return query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: id, State: &state, Undoing: state == Undone})
 }
 
 // Undo makes Run take back what an import did.
@@ -136,8 +129,7 @@ func (im *Importer) step(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 	if _, err := im.take(ctx, tx, batch, first, next); err != nil {
 		return len(next), false, err
 	}
-	_, err = query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: batch.ID})
-	return len(next), false, err
+	return len(next), false, query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: batch.ID})
 }
 
 // refuse marks the next row as one that can't be taken, or can't be undone.

@@ -17,6 +17,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
 	"rowhouse/internal/imports"
+	"rowhouse/internal/query"
 )
 
 // people is a file of tenants, numbered from first.
@@ -68,10 +69,9 @@ func TestMappingAndEdits(t *testing.T) {
 	require.Error(t, d.tx(func(tx *db.Tx) error { return d.im.Start(d.ctx, tx, id) }), "nobody knows who they are")
 
 	mapping := csvfile.Mapping{"firstName", "lastName", "email"}
-	require.NoError(t, d.tx(func(tx *db.Tx) error {
-		return d.im.Remap(d.ctx, tx, id, mapping, imports.Options{OnExisting: imports.Fill, UnknownUnits: "create"})
+	require.NoError(t, d.im.Remap(d.ctx, id, func(query.ImportBatch) (csvfile.Mapping, imports.Options, error) {
+		return mapping, imports.Options{OnExisting: imports.Fill, UnknownUnits: "create"}, nil
 	}))
-	require.NoError(t, d.im.Check(d.ctx, id))
 	require.Equal(t, []string{"ERROR invalid_email", "CREATE", "SKIP duplicate_in_file"}, d.came(id))
 	require.Equal(t, "CHECKED create 1 update 0 unchanged 0 skip 1 error 1", d.tiles(id))
 
@@ -102,8 +102,8 @@ func TestImportsOfOthers(t *testing.T) {
 		"start":  b.tx(func(tx *db.Tx) error { return b.im.Start(b.ctx, tx, id) }),
 		"cancel": b.tx(func(tx *db.Tx) error { return b.im.Cancel(b.ctx, tx, id) }),
 		"undo":   b.tx(func(tx *db.Tx) error { return b.im.Undo(b.ctx, tx, id) }),
-		"remap": b.tx(func(tx *db.Tx) error {
-			return b.im.Remap(b.ctx, tx, id, csvfile.Mapping{"unit"}, imports.Options{OnExisting: imports.Skip, UnknownUnits: "error"})
+		"remap": b.im.Remap(b.ctx, id, func(query.ImportBatch) (csvfile.Mapping, imports.Options, error) {
+			return csvfile.Mapping{"unit"}, imports.Options{OnExisting: imports.Skip, UnknownUnits: "error"}, nil
 		}),
 	} {
 		require.Equal(t, errs.Forbidden, errs.KindOf(err), name)

@@ -114,8 +114,7 @@ func (im *Importer) undo(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 	if err := q.ImportRowsUndone(ctx, tx, query.ImportRowsUndoneParams{BatchID: batch.ID, Sent: encode(items)}); err != nil {
 		return len(rows), false, err
 	}
-	_, err = q.ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: batch.ID, Undoing: true})
-	return len(rows), false, err
+	return len(rows), false, q.ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: batch.ID, Undoing: true})
 }
 
 // decide says what to put back and what to delete in a table. What is gone already

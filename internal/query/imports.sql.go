@@ -60,63 +60,36 @@ func (q *Queries) ImportBatchAskCancel(ctx context.Context, db DBTX, id uuid.UUI
 	return err
 }
 
-const importBatchCount = `-- name: ImportBatchCount :one
+const importBatchCount = `-- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       done = c.done, kept = c.kept
+       done = c.done, kept = c.kept,
+       state = case when $1::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce($1, b.state) end,
+       finished_at = case when $1 in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
+       undone_at = case when $1 = 'UNDONE' then now() else b.undone_at end
   from (
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
              count(*) filter (where r.action = 'ERROR') as failed,
-             count(*) filter (where case $2::boolean when true then r.undone is not null else r.done_at is not null end) as done,
+             count(*) filter (where case when $3::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
-       where r.batch_id = $1
+       where r.batch_id = $2
   ) c
- where b.id = $1
-returning b.owner_user_id, b.id, b.kind, b.file_name, b.file_sha256, b.encoding, b.delimiter, b.header, b.mapping, b.on_existing, b.unknown_units, b.state, b.row_count, b.created, b.updated, b.unchanged, b.skipped, b.failed, b.done, b.kept, b.cancel_asked_at, b.started_at, b.finished_at, b.undone_at, b.version, b.created_by, b.created_at, b.updated_at
+ where b.id = $2
 `
 
 type ImportBatchCountParams struct {
+	State   *string
 	ID      uuid.UUID
 	Undoing bool
 }
 
-// ImportBatchCount counts what the rows of a batch have come to.
-func (q *Queries) ImportBatchCount(ctx context.Context, db DBTX, arg ImportBatchCountParams) (ImportBatch, error) {
-	row := db.QueryRow(ctx, importBatchCount, arg.ID, arg.Undoing)
-	var i ImportBatch
-	err := row.Scan(
-		&i.OwnerUserID,
-		&i.ID,
-		&i.Kind,
-		&i.FileName,
-		&i.FileSha256,
-		&i.Encoding,
-		&i.Delimiter,
-		&i.Header,
-		&i.Mapping,
-		&i.OnExisting,
-		&i.UnknownUnits,
-		&i.State,
-		&i.RowCount,
-		&i.Created,
-		&i.Updated,
-		&i.Unchanged,
-		&i.Skipped,
-		&i.Failed,
-		&i.Done,
-		&i.Kept,
-		&i.CancelAskedAt,
-		&i.StartedAt,
-		&i.FinishedAt,
-		&i.UndoneAt,
-		&i.Version,
-		&i.CreatedBy,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-	)
-	return i, err
+// ImportBatchCount counts what the rows of a batch have come to, and takes it to another
+// state if one is named: COMPLETED becomes PARTIAL if rows were not taken.
+func (q *Queries) ImportBatchCount(ctx context.Context, db DBTX, arg ImportBatchCountParams) error {
+	_, err := db.Exec(ctx, importBatchCount, arg.State, arg.ID, arg.Undoing)
+	return err
 }
 
 const importBatchCreate = `-- name: ImportBatchCreate :one
@@ -256,9 +229,7 @@ const importBatchState = `-- name: ImportBatchState :exec
 update app.import_batches
    set state = $1::text,
        started_at = case when $1 = 'RUNNING' then now() else started_at end,
-       finished_at = case when $1 in ('COMPLETED', 'PARTIAL', 'CANCELLED') then now() else finished_at end,
-       cancel_asked_at = case when $1 in ('RUNNING', 'UNDOING') then null else cancel_asked_at end,
-       undone_at = case when $1 = 'UNDONE' then now() else undone_at end
+       cancel_asked_at = case when $1 in ('RUNNING', 'UNDOING') then null else cancel_asked_at end
  where id = $2
 `
 
@@ -267,8 +238,7 @@ type ImportBatchStateParams struct {
 	ID    uuid.UUID
 }
 
-// ImportBatchState takes a batch from one state to another, with the time that goes with
-// it.
+// ImportBatchState takes a batch from one state to another.
 func (q *Queries) ImportBatchState(ctx context.Context, db DBTX, arg ImportBatchStateParams) error {
 	_, err := db.Exec(ctx, importBatchState, arg.State, arg.ID)
 	return err
@@ -374,19 +344,14 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 const importEarlier = `-- name: ImportEarlier :many
 select e.id
   from app.import_batches e
- where e.file_sha256 = $1 and e.id <> $2
+ where e.file_sha256 = (select b.file_sha256 from app.import_batches b where b.id = $1) and e.id <> $1
  order by e.created_at desc
  limit 1
 `
 
-type ImportEarlierParams struct {
-	FileSha256 []byte
-	ID         uuid.UUID
-}
-
 // ImportEarlier is the newest other import of the same file, if there is one.
-func (q *Queries) ImportEarlier(ctx context.Context, db DBTX, arg ImportEarlierParams) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, importEarlier, arg.FileSha256, arg.ID)
+func (q *Queries) ImportEarlier(ctx context.Context, db DBTX, id uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, importEarlier, id)
 	if err != nil {
 		return nil, err
 	}
@@ -794,6 +759,31 @@ type ImportRowsUndoneParams struct {
 func (q *Queries) ImportRowsUndone(ctx context.Context, db DBTX, arg ImportRowsUndoneParams) error {
 	_, err := db.Exec(ctx, importRowsUndone, arg.BatchID, arg.Sent)
 	return err
+}
+
+const importSamples = `-- name: ImportSamples :many
+select r.cells from app.import_rows r where r.batch_id = $1 order by r.n limit 20
+`
+
+// ImportSamples are the first rows of a batch.
+func (q *Queries) ImportSamples(ctx context.Context, db DBTX, batchID uuid.UUID) ([][]byte, error) {
+	rows, err := db.Query(ctx, importSamples, batchID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := [][]byte{}
+	for rows.Next() {
+		var cells []byte
+		if err := rows.Scan(&cells); err != nil {
+			return nil, err
+		}
+		items = append(items, cells)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const importTenantsBefore = `-- name: ImportTenantsBefore :many

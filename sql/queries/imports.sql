@@ -17,7 +17,7 @@ select * from app.import_batches where id = @id for no key update;
 -- name: ImportEarlier :many
 select e.id
   from app.import_batches e
- where e.file_sha256 = @file_sha256 and e.id <> @id
+ where e.file_sha256 = (select b.file_sha256 from app.import_batches b where b.id = @id) and e.id <> @id
  order by e.created_at desc
  limit 1;
 
@@ -44,36 +44,36 @@ update app.import_batches
    set mapping = @mapping, on_existing = @on_existing, unknown_units = @unknown_units
  where id = @id;
 
--- ImportBatchState takes a batch from one state to another, with the time that goes with
--- it.
+-- ImportBatchState takes a batch from one state to another.
 -- name: ImportBatchState :exec
 update app.import_batches
    set state = @state::text,
        started_at = case when @state = 'RUNNING' then now() else started_at end,
-       finished_at = case when @state in ('COMPLETED', 'PARTIAL', 'CANCELLED') then now() else finished_at end,
-       cancel_asked_at = case when @state in ('RUNNING', 'UNDOING') then null else cancel_asked_at end,
-       undone_at = case when @state = 'UNDONE' then now() else undone_at end
+       cancel_asked_at = case when @state in ('RUNNING', 'UNDOING') then null else cancel_asked_at end
  where id = @id;
 
 -- name: ImportBatchAskCancel :exec
 update app.import_batches set cancel_asked_at = now() where id = @id;
 
--- ImportBatchCount counts what the rows of a batch have come to.
--- name: ImportBatchCount :one
+-- ImportBatchCount counts what the rows of a batch have come to, and takes it to another
+-- state if one is named: COMPLETED becomes PARTIAL if rows were not taken.
+-- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       done = c.done, kept = c.kept
+       done = c.done, kept = c.kept,
+       state = case when sqlc.narg('state')::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce(sqlc.narg('state'), b.state) end,
+       finished_at = case when sqlc.narg('state') in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
+       undone_at = case when sqlc.narg('state') = 'UNDONE' then now() else b.undone_at end
   from (
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
              count(*) filter (where r.action = 'ERROR') as failed,
-             count(*) filter (where case @undoing::boolean when true then r.undone is not null else r.done_at is not null end) as done,
+             count(*) filter (where case when @undoing::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
        where r.batch_id = @id
   ) c
- where b.id = @id
-returning b.*;
+ where b.id = @id;
 
 -- ImportTurn makes the chunks of all of a landlord's imports come after one another: they
 -- wait for the landlord's first import.
@@ -112,6 +112,10 @@ select r.* from app.import_rows r
  where r.batch_id = @batch_id and r.n > @after and (not @failed::boolean or r.action = 'ERROR')
  order by r.n
  limit @row_limit::bigint;
+
+-- ImportSamples are the first rows of a batch.
+-- name: ImportSamples :many
+select r.cells from app.import_rows r where r.batch_id = @batch_id order by r.n limit 20;
 
 -- name: ImportRow :one
 select * from app.import_rows where batch_id = @batch_id and n = @n;

@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
 	"internal/app":              {"internal/auth", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/isolationreport", "internal/legacy", "internal/localauth", "internal/localpg", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/localpg", "internal/migrate", "internal/seal"},
-	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/db", "internal/errs", "internal/guard", "internal/imagemeta", "internal/isolationreport", "internal/problem", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/httpapi":          {"internal/auth", "internal/contractorsearch", "internal/csvfile", "internal/db", "internal/errs", "internal/guard", "internal/imagemeta", "internal/imports", "internal/isolationreport", "internal/problem", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
 	"internal/legacy":           {"internal/migrate"},
 	"internal/seed":             {"internal/auth", "internal/db", "internal/query"},
