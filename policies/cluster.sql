@@ -15,10 +15,11 @@
 --   rowhouse_user      persona of somebody signed in who is neither yet
 --   rowhouse_support   persona of who works for Rowhouse, where a landlord lets them look
 --   rowhouse_remover   owns the narrow functions that delete rows; bound by policies
+--   rowhouse_enqueuer  owns the triggers that queue jobs; may add jobs for the caller alone
 --   rowhouse_clerk     owns the triggers and look-ups that serve all personas; bound by policies
 --   rowhouse_api       login of the API; no right but to become a persona
---   rowhouse_worker    login of the job worker; likewise
---   rowhouse_migrator  login that migrates; a member of rowhouse_owner and rowhouse_remover
+--   rowhouse_worker    login of the job worker; likewise, and the job queue is its own
+--   rowhouse_migrator  login that migrates; a member of the roles that own
 with
 roles (name, login, inherit) as (
     values ('rowhouse_owner', false, false),
@@ -28,6 +29,7 @@ roles (name, login, inherit) as (
            ('rowhouse_support', false, false),
            ('rowhouse_remover', false, false),
            ('rowhouse_clerk', false, false),
+           ('rowhouse_enqueuer', false, false),
            ('rowhouse_api', true, false),
            ('rowhouse_worker', true, false),
            ('rowhouse_migrator', true, false)
@@ -37,12 +39,12 @@ memberships (member, role) as (
       from unnest(array['rowhouse_api', 'rowhouse_worker']) as login,
            unnest(array['rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user']) as persona
     union all values ('rowhouse_api', 'rowhouse_support'), ('rowhouse_migrator', 'rowhouse_owner'), ('rowhouse_migrator', 'rowhouse_remover'),
-                     ('rowhouse_migrator', 'rowhouse_clerk')
+                     ('rowhouse_migrator', 'rowhouse_clerk'), ('rowhouse_migrator', 'rowhouse_enqueuer')
     -- whoever migrates without being superuser has to become the owners; our own
     -- logins, which may ask too, have what stands above
     union all
     select current_user, owner
-      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk']) as owner
+      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk', 'rowhouse_enqueuer']) as owner
      where current_user not like 'rowhouse\_%'
        and not (select rolsuper from pg_roles where rolname = current_user)
 ),
@@ -124,7 +126,7 @@ select step, required, remedy
     select 40, true, format('revoke %I from %I', g.role, g.member)
       from granted g
      where g.member in ('rowhouse_api', 'rowhouse_worker', 'rowhouse_owner', 'rowhouse_remover',
-                        'rowhouse_clerk', 'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user', 'rowhouse_support')
+                        'rowhouse_clerk', 'rowhouse_enqueuer', 'rowhouse_landlord', 'rowhouse_tenant', 'rowhouse_user', 'rowhouse_support')
        and not exists (select from memberships m where m.member = g.member and m.role = g.role)
 
     union all
@@ -138,13 +140,13 @@ select step, required, remedy
 
     union all
     select 60, true, format('create schema %I authorization rowhouse_owner', name)
-      from unnest(array['app', 'app_private']) as name
+      from unnest(array['app', 'app_private', 'river']) as name
      where to_regnamespace(name) is null
 
     union all
     -- nothing that we make is anybody's by default
     select 70, true, format('alter default privileges for role %I revoke execute on functions from public', name)
-      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk']) as name
+      from unnest(array['rowhouse_owner', 'rowhouse_remover', 'rowhouse_clerk', 'rowhouse_enqueuer']) as name
      where not exists (
                select from pg_default_acl d
                 where d.defaclrole = to_regrole(name) and d.defaclnamespace = 0 and d.defaclobjtype = 'f'
@@ -160,7 +162,7 @@ select step, required, remedy
       from pg_default_acl d
       join pg_namespace n on n.oid = d.defaclnamespace
      cross join aclexplode(d.defaclacl) a
-     where n.nspname in ('app', 'app_private') and a.grantee <> d.defaclrole
+     where n.nspname in ('app', 'app_private', 'river') and a.grantee <> d.defaclrole
      group by d.defaclrole, n.nspname, d.defaclobjtype, a.grantee
 
     union all
@@ -176,13 +178,13 @@ select step, required, remedy
      where n.nspname = 'public'
        and exists (select from aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a where a.grantee = 0)
     union all
-    -- triggers of rowhouse_clerk tell every process whose roles have changed; before
-    -- PUBLIC loses the right
-    select 81, false, 'grant execute on function pg_catalog.pg_notify(text, text) to rowhouse_clerk'
-      from pg_proc p
-     where p.oid = 'pg_catalog.pg_notify(text, text)'::regprocedure and to_regrole('rowhouse_clerk') is not null
+    -- triggers of rowhouse_clerk tell every process whose roles have changed, and the
+    -- queue's library has the call in its statements; before PUBLIC loses the right
+    select 81, false, format('grant execute on function pg_catalog.pg_notify(text, text) to %I', name)
+      from pg_proc p, unnest(array['rowhouse_clerk', 'rowhouse_worker']) as name
+     where p.oid = 'pg_catalog.pg_notify(text, text)'::regprocedure and to_regrole(name) is not null
        and not exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-                        where a.grantee = to_regrole('rowhouse_clerk') and a.privilege_type = 'EXECUTE')
+                        where a.grantee = to_regrole(name) and a.privilege_type = 'EXECUTE')
     union all
     select 82, false, format('revoke execute on function %s from public',
                              string_agg(format('pg_catalog.%s', signature), ', ' order by signature::text))

@@ -78,7 +78,12 @@ begin
 end
 $$;
 
--- guard_user does the same for a profile, which belongs to itself.
+-- guard_user does the same for a profile, which belongs to itself. That the provider
+-- was heard of again is no change of it. Setting up goes forward only. What asks for a
+-- second factor is changed with one alone: without it a stolen session could take the
+-- lock off, and somebody who has none lock themselves out. app.user_aal is how the
+-- server says that the caller has signed in. SQLSTATE RH403 is a refusal for want of
+-- the second factor.
 create or replace function app.guard_user() returns trigger
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -88,9 +93,36 @@ begin
         raise exception 'id and created_at never change'
             using errcode = 'integrity_constraint_violation', table = tg_table_name, schema = tg_table_schema;
     end if;
+    if new.provider_seen_at is distinct from old.provider_seen_at then
+        old.provider_seen_at := new.provider_seen_at;
+        if new is not distinct from old then
+            return new;
+        end if;
+    end if;
+    if new.require_aal2 is distinct from old.require_aal2
+       and current_setting('app.user_aal', true) is distinct from 'aal2' then
+        raise exception 'a second factor is needed' using errcode = 'RH403';
+    end if;
+    new.onboarding_step := greatest(new.onboarding_step, old.onboarding_step);
+    new.onboarding_completed := new.onboarding_step = 6;
     new.version := old.version + 1;
     new.updated_at := clock_timestamp();
     return new;
+end
+$$;
+
+-- demand_second_factor refuses the transaction if the caller wants a second factor for
+-- what it is about to do and has signed in without one. It reads the caller's profile as
+-- the caller: who has none to read is refused nothing, and can do nothing either.
+create or replace function app.demand_second_factor() returns void
+    language plpgsql stable parallel restricted
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('app.user_aal', true) is distinct from 'aal2'
+       and exists (select from app.users u where u.id = (select app.current_user_id()) and u.require_aal2) then
+        raise exception 'a second factor is needed' using errcode = 'RH403';
+    end if;
 end
 $$;
 
@@ -102,6 +134,26 @@ create or replace function app.invite_hash() returns bytea
 as $$
     select case when length(h) = 64 and translate(h, '0123456789abcdef', '') = '' then decode(h, 'hex') end
       from (select current_setting('app.invite_hash', true)) s (h)
+$$;
+
+-- guard_invite_mail keeps an invite and its mail together: another sending begins
+-- anew, and without one no mail comes to be waiting.
+create or replace function app.guard_invite_mail() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.mail_id is distinct from old.mail_id then
+        new.mail_state := 'QUEUED';
+        new.send_count := old.send_count + 1;
+        new.sent_at := null;
+        new.last_error := null;
+    elsif new.mail_state = 'QUEUED' and old.mail_state is distinct from 'QUEUED' then
+        raise exception 'a mail is sent again under another id'
+            using errcode = 'integrity_constraint_violation', table = tg_table_name, schema = tg_table_schema;
+    end if;
+    return new;
+end
 $$;
 
 -- next_ticket_statuses is where the caller may take a ticket from where it is: the

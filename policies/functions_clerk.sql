@@ -75,7 +75,8 @@ begin
 end
 $$;
 
--- keep_landlord_card copies what tenants may know of a landlord.
+-- keep_landlord_card copies what tenants may know of a landlord. Where nothing of that
+-- has changed, nothing is written: the time of the last sign-in is not for tenants.
 create or replace function app.keep_landlord_card() returns trigger
     language plpgsql security definer
     set search_path = pg_catalog, pg_temp
@@ -85,7 +86,9 @@ begin
     values (new.id, new.full_name, new.company_name, new.email, new.phone)
     on conflict (owner_user_id) do update
        set name = excluded.name, company_name = excluded.company_name, email = excluded.email,
-           phone = excluded.phone, updated_at = now();
+           phone = excluded.phone, updated_at = now()
+     where (c.name, c.company_name, c.email, c.phone)
+           is distinct from (excluded.name, excluded.company_name, excluded.email, excluded.phone);
     return null;
 end
 $$;
@@ -124,8 +127,11 @@ create or replace function app.record_changes() returns trigger
 as $$
 declare
     actor      uuid := app.current_user_id();
-    actor_kind text := case current_setting('role') when 'rowhouse_landlord' then 'landlord' when 'rowhouse_tenant' then 'tenant'
-                                                    when 'rowhouse_user' then 'user' else 'system' end;
+    -- the worker acts for a landlord, who has not done it themselves
+    actor_kind text := case when session_user = 'rowhouse_worker' then 'system'
+                            when current_setting('role') = 'rowhouse_landlord' then 'landlord'
+                            when current_setting('role') = 'rowhouse_tenant' then 'tenant'
+                            when current_setting('role') = 'rowhouse_user' then 'user' else 'system' end;
     request_id text := nullif(left(current_setting('app.request_id', true), 64), '');
     -- what app.masked does, looked up once: called for each row, it takes a good part of the time
     mask       jsonb := (case when exists (select from pg_attribute a where a.attrelid = tg_relid and a.attname = 'token_hash')
@@ -155,7 +161,7 @@ begin
           cross join lateral (
               select jsonb_object_agg(k.key, c.before -> k.key) as before, jsonb_object_agg(k.key, c.after -> k.key) as after
                 from jsonb_object_keys(coalesce(c.after, c.before)) as k (key)
-               where c.before -> k.key is distinct from c.after -> k.key and k.key not in ('version', 'updated_at')
+               where c.before -> k.key is distinct from c.after -> k.key and k.key not in ('version', 'updated_at', 'mail_id', 'mail_key')
           ) d
          where d.after is not null;
     end if;

@@ -49,13 +49,17 @@ end
 $$;
 
 -- delete_tenant, delete_tenancy … delete one row of the caller's that was archived
--- (or cancelled) before, and say whether they did.
+-- (or cancelled) before, and say whether they did. With a tenant go their invites,
+-- which nobody deletes by themselves: what has become of them is in the audit trail.
 create or replace function app.delete_tenant(tenant_id uuid) returns boolean
     language plpgsql security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    delete from app.tenants t where t.id = tenant_id and t.archived_at is not null;
+    delete from app.tenant_invites i
+     where i.owner_user_id = (select app.current_user_id()) and i.tenant_id = $1
+       and exists (select from app.tenants t where t.id = $1 and t.archived_at is not null);
+    delete from app.tenants t where t.id = $1 and t.archived_at is not null;
     return found;
 end
 $$;

@@ -48,7 +48,7 @@ select reason, remedy
            format('alter role %I nosuperuser nobypassrls;', r.rolname)
       from pg_roles r
      where (r.rolsuper or r.rolbypassrls)
-       and (r.rolname in (select name from personas) or r.rolname in ('rowhouse_remover', 'rowhouse_clerk')
+       and (r.rolname in (select name from personas) or r.rolname in ('rowhouse_remover', 'rowhouse_clerk', 'rowhouse_enqueuer')
             or r.oid in (select relowner from ours))
     union all
     select 7, 'the schema app does not exist, or has no table', '-- run: rowhouse migrate'

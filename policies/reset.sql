@@ -8,7 +8,7 @@ begin
     for item in
         select p.polname, p.polrelid::regclass as relation
           from pg_policy p join pg_class c on c.oid = p.polrelid
-         where c.relnamespace in ('app'::regnamespace, 'app_private'::regnamespace)
+         where c.relnamespace in ('app'::regnamespace, 'app_private'::regnamespace, 'river'::regnamespace)
     loop
         execute format('drop policy %I on %s', item.polname, item.relation);
     end loop;
@@ -22,7 +22,7 @@ begin
               union
               select x.grantee from pg_attribute t cross join aclexplode(t.attacl) x where t.attrelid = c.oid
           ) a
-         where c.relnamespace in ('app'::regnamespace, 'app_private'::regnamespace)
+         where c.relnamespace in ('app'::regnamespace, 'app_private'::regnamespace, 'river'::regnamespace)
            and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and a.grantee <> c.relowner
     loop
         execute format('revoke all on %s from %s cascade', item.relation,
@@ -33,7 +33,7 @@ begin
     for item in
         select distinct p.oid::regprocedure as signature, p.proowner, a.grantee
           from pg_proc p cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-         where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace) and a.grantee <> p.proowner
+         where p.pronamespace in ('app'::regnamespace, 'app_private'::regnamespace, 'river'::regnamespace) and a.grantee <> p.proowner
     loop
         execute format('set local role %I', pg_get_userbyid(item.proowner));
         execute format('revoke all on function %s from %s cascade', item.signature,
@@ -45,7 +45,7 @@ begin
     for item in
         select distinct n.nspname, a.grantee
           from pg_namespace n cross join aclexplode(n.nspacl) a
-         where n.nspname in ('app', 'app_private') and a.grantee <> n.nspowner
+         where n.nspname in ('app', 'app_private', 'river') and a.grantee <> n.nspowner
     loop
         execute format('revoke all on schema %I from %s cascade', item.nspname,
                        case item.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(item.grantee)) end);

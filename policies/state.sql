@@ -28,7 +28,7 @@ verbs (privilege, verb) as (
 schemas as (
     select oid, nspname as name, nspowner as owner, nspacl as acl,
            pg_get_userbyid(nspowner) as owner_name
-      from pg_namespace where nspname in ('app', 'app_private')
+      from pg_namespace where nspname in ('app', 'app_private', 'river')
 ),
 roles as (
     select oid, rolname as name, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit, rolcanlogin

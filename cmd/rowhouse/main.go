@@ -25,6 +25,7 @@ import (
 type cli struct {
 	Dev     devCmd     `cmd:"" help:"Run the whole product on this machine: Postgres, auth, API and demo data."`
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
+	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites. Runs beside serve; several may run."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
 		Plan    policyPlanCmd    `cmd:"" help:"Show what apply would change, as sentences and SQL."`
@@ -34,6 +35,9 @@ type cli struct {
 		Matrix  policyMatrixCmd  `cmd:"" help:"Show who may do what on which rows, from the catalog of a database."`
 		Explain policyExplainCmd `cmd:"" help:"Measure what the policies cost, on books made for it; never on a live database."`
 	} `cmd:"" help:"Look after the policies."`
+	Auth struct {
+		Reconcile authReconcileCmd `cmd:"" help:"Compare the users of Supabase Auth with their profiles, and mend those."`
+	} `cmd:"" help:"Look after what Supabase Auth tells of users."`
 	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
 	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
@@ -114,6 +118,12 @@ type serveCmd struct{}
 
 func (serveCmd) Run(ctx context.Context, cfg config.Config) error {
 	return app.Serve(ctx, cfg, version())
+}
+
+type workerCmd struct{}
+
+func (workerCmd) Run(ctx context.Context, cfg config.Config) error {
+	return app.Worker(ctx, cfg, version())
 }
 
 type migrateCmd struct{}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"rowhouse/internal/config"
-	"rowhouse/internal/httpapi"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/localauth"
 	"rowhouse/internal/localpg"
@@ -32,8 +32,9 @@ import (
 const devGrace = time.Second
 
 // Dev runs the whole product on this machine until ctx ends: Postgres (unless
-// DATABASE_URL names one), a stand-in for Supabase Auth, migrations, demo data on
-// the first start, and the API. It prints to out where everything is.
+// DATABASE_URL names one), a stand-in for Supabase Auth that calls our hooks,
+// migrations, demo data on the first start, and the API. It prints to out where
+// everything is.
 func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) (err error) {
 	defer func() { err = unlessStopped(ctx, err) }()
 	// Opened first: when another instance runs, nothing has been touched yet.
@@ -47,6 +48,11 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		return fmt.Errorf("the local auth's port (DEV_AUTH_ADDR): %w", err)
 	}
 	defer authListener.Close()
+	mails, err := openCatcher(ctx, &cfg)
+	if err != nil {
+		return err
+	}
+	defer mails.close()
 
 	dir, err := filepath.Abs(cfg.DevDir)
 	if err != nil {
@@ -77,7 +83,11 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 		return err
 	}
 
-	authServer, closePool, err := startAuth(ctx, cfg, adminURL, dir, secrets, out)
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = localURL(listener)
+	}
+	cfg = devHooks(cfg, secrets)
+	authServer, closePool, err := startAuth(ctx, cfg, localURL(listener), adminURL, dir, secrets)
 	if err != nil {
 		return err
 	}
@@ -86,32 +96,37 @@ func Dev(ctx context.Context, cfg config.Config, version string, out io.Writer) 
 	if err != nil {
 		return err
 	}
-	cfg = cfg.WithSupabase(authBase(authListener), anonKey)
+	cfg = cfg.WithSupabase(localURL(authListener), anonKey)
 	cfg.EmailsProven = true // nobody but the one at this machine can sign up
 
 	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return mails.run(running) })
+	group.Go(func() error { return runWorker(running, cfg) })
 	group.Go(func() error { return authServer.Serve(running, authListener) })
 	group.Go(func() error {
-		a, err := newAPI(running, cfg, version, func(_ context.Context, i httpapi.Invitation) error {
-			_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's address has one
-			link := "http://localhost:" + port + "/api/v1/invites/" + i.Token
-			_, err := fmt.Fprintf(out, "\nInvite to %s: open %s, and claim it signed in as them with POST %s/claim\n", i.Email, link, link)
-			return err
-		})
+		a, err := newAPI(running, cfg, version)
 		if err != nil {
 			return err
 		}
 		defer a.close()
-		addresses, err := seed.Run(running, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
-		if err != nil {
+		// Serving first: whoever signs up for the demo data does so through our hooks.
+		group, running := errgroup.WithContext(running)
+		group.Go(func() error {
+			err := a.serve(running, listener, devGrace)
+			if errors.Is(err, context.DeadlineExceeded) {
+				return nil // requests were cut off, as the one who pressed Ctrl-C expects
+			}
 			return err
-		}
-		printDev(out, cfg, listener.Addr(), anonKey, addresses)
-		err = a.serve(running, listener, devGrace)
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil // requests were cut off, as the one who pressed Ctrl-C expects
-		}
-		return err
+		})
+		group.Go(func() error {
+			addresses, err := seed.Run(running, a.db, cfg.SupabaseURL, anonKey, seed.Size{Landlords: 2, Properties: 2, Units: 3})
+			if err != nil {
+				return err
+			}
+			printDev(out, cfg, listener.Addr(), anonKey, mails.where(), addresses)
+			return nil
+		})
+		return group.Wait()
 	})
 	return group.Wait()
 }
@@ -137,22 +152,28 @@ func devConfig(cfg config.Config, adminURL string, s secrets) (config.Config, er
 		}
 		cfg.IsolationReportKeys = key
 	}
-	if cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL {
-		return cfg, nil // the operator named both logins
+	if cfg.InviteKeys.Empty() {
+		cfg.InviteKeys = s.inviteKeys
 	}
-	if cfg.APIPassword == "" {
-		cfg.APIPassword = s.API
-	}
+	named := cfg.DatabaseURL != "" && cfg.MigrateDatabaseURL != cfg.DatabaseURL // by the operator
 	u, err := url.Parse(adminURL)
 	if err != nil {
 		return cfg, errors.New("DATABASE_URL: not a valid Postgres URL")
 	}
-	u.User = url.UserPassword("rowhouse_api", cfg.APIPassword)
-	cfg.DatabaseURL = u.String()
+	if !named {
+		cfg.APIPassword = cmp.Or(cfg.APIPassword, s.API)
+		u.User = url.UserPassword("rowhouse_api", cfg.APIPassword)
+		cfg.DatabaseURL = u.String()
+	}
+	if cfg.WorkerDatabaseURL == "" {
+		cfg.WorkerPassword = cmp.Or(cfg.WorkerPassword, s.Worker)
+		u.User = url.UserPassword("rowhouse_worker", cfg.WorkerPassword)
+		cfg.WorkerDatabaseURL = u.String()
+	}
 	return cfg, nil
 }
 
-func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s secrets, out io.Writer) (*localauth.Server, func(), error) {
+func startAuth(ctx context.Context, cfg config.Config, api, adminURL, dir string, s secrets) (*localauth.Server, func(), error) {
 	admin, err := pgx.Connect(ctx, adminURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to set up local auth: %w", err)
@@ -171,13 +192,11 @@ func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s s
 		return nil, nil, fmt.Errorf("open pool of local auth: %w", err)
 	}
 	_, port, _ := net.SplitHostPort(cfg.DevAuthAddr) // it listens there already
+	hooks, webhook := hooksOf(api, cfg)
 	server, err := localauth.New(localauth.Config{
 		Addr: cfg.DevAuthAddr, Pool: pool, Autoconfirm: true, KeyFile: filepath.Join(dir, "auth-keys.json"),
-		SiteURL: "http://" + cfg.Addr, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
-		Deliver: func(_ context.Context, m localauth.Mail) error {
-			_, err := fmt.Fprintf(out, "\nMail to %s (%s): code %s, or open %s\n", m.To, m.Action, m.Code, m.Link)
-			return err
-		},
+		SiteURL: cfg.PublicURL, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
+		OAuthProviders: []string{"google", "github"}, Hooks: hooks, Webhook: webhook,
 	})
 	if err != nil {
 		pool.Close()
@@ -186,12 +205,7 @@ func startAuth(ctx context.Context, cfg config.Config, adminURL, dir string, s s
 	return server, pool.Close, nil
 }
 
-func authBase(ln net.Listener) string {
-	_, port, _ := net.SplitHostPort(ln.Addr().String()) // a listener's address has one
-	return "http://localhost:" + port
-}
-
-func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey string, landlords []string) {
+func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey, mails string, landlords []string) {
 	_, port, _ := net.SplitHostPort(addr.String())
 	psql, _ := url.Parse(cfg.DatabaseURL)
 	fmt.Fprintf(out, `
@@ -201,12 +215,13 @@ Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
   API reference  http://localhost:%[2]s/docs/
   OpenAPI        http://localhost:%[2]s/openapi.json
   Auth           %[3]s/auth/v1 (stands in for Supabase Auth; takes every address as proven)
+  Mail           %[8]s
   Postgres       %[4]s as rowhouse_api
   anon key       %[5]s
 
   Demo landlords, password %[6]s:
     %[7]s
 
-`, cfg.DevDir, port, cfg.SupabaseURL, psql.Host+psql.Path, anonKey, seed.Password, strings.Join(landlords, "\n    "))
+`, cfg.DevDir, port, cfg.SupabaseURL, psql.Host+psql.Path, anonKey, seed.Password, strings.Join(landlords, "\n    "), mails)
 	_ = os.Stdout.Sync() // a terminal cannot be synced, and need not be
 }

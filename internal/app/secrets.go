@@ -10,59 +10,84 @@ import (
 	"os"
 	"path/filepath"
 
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/seal"
 )
 
 // secrets are what dev makes up on its first start and keeps with the data that
 // they open.
 type secrets struct {
-	Superuser string `json:"superuser"` // of the embedded Postgres
-	API       string `json:"api"`       // rowhouse_api's password
-	Auth      string `json:"auth"`      // supabase_auth_admin's password
-	SealKeys  string `json:"sealKeys"`
+	Superuser   string `json:"superuser"` // of the embedded Postgres
+	API         string `json:"api"`       // rowhouse_api's password
+	Worker      string `json:"worker"`    // rowhouse_worker's password
+	Auth        string `json:"auth"`      // supabase_auth_admin's password
+	SealKeys    string `json:"sealKeys"`
+	Invites     string `json:"inviteKeys"`
+	AuthHooks   string `json:"authHooks"`   // AUTH_HOOK_SECRETS
+	AuthWebhook string `json:"authWebhook"` // AUTH_WEBHOOK_SECRET
 
-	keyring seal.Keyring
+	keyring    seal.Keyring
+	inviteKeys invitetoken.Keyring
 }
 
 func loadSecrets(dir string) (secrets, error) {
 	path := filepath.Join(dir, "secrets.json")
-	data, err := os.ReadFile(path) //nolint:gosec // the developer's own folder
-	if errors.Is(err, fs.ErrNotExist) {
-		if data, err = makeSecrets(dir, path); err != nil {
-			return secrets{}, fmt.Errorf("make %s: %w", path, err)
-		}
-	} else if err != nil {
-		return secrets{}, err
-	}
 	var s secrets
-	if err := json.Unmarshal(data, &s); err != nil {
+	data, err := os.ReadFile(path) //nolint:gosec // the developer's own folder
+	if err == nil {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return secrets{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if s.complete() {
+		if err := s.write(dir, path); err != nil {
+			return secrets{}, fmt.Errorf("make %s: %w", path, err)
+		}
+	}
 	if s.keyring, err = seal.ParseKeyring(s.SealKeys); err != nil {
+		return secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.inviteKeys, err = invitetoken.ParseKeyring(s.Invites); err != nil {
 		return secrets{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }
 
-func makeSecrets(dir, path string) ([]byte, error) {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
+// complete makes up what is missing, and says whether anything was: on the first
+// start all, later what an earlier build did not need.
+func (s *secrets) complete() (changed bool) {
+	for secret, made := range map[*string]func() string{
+		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Worker: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.Invites: devKey,
+		&s.AuthWebhook: rand.Text, &s.AuthHooks: func() string { return "v1,whsec_" + randomKey() },
+	} {
+		if *secret == "" {
+			*secret, changed = made(), true
+		}
 	}
-	data, err := json.MarshalIndent(secrets{
-		Superuser: rand.Text(), API: rand.Text(), Auth: rand.Text(),
-		SealKeys: "dev:" + base64.StdEncoding.EncodeToString(key),
-	}, "", "  ")
+	return changed
+}
+
+func devKey() string { return "dev:" + randomKey() }
+
+func randomKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+func (s *secrets) write(dir, path string) error {
+	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the server runs as another user and has to pass through
-		return nil, err
+		return err
 	}
 	// whole or not at all: a half one would lock the data away
 	temporary := path + ".new"
 	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return nil, err
+		return err
 	}
-	return data, os.Rename(temporary, path)
+	return os.Rename(temporary, path)
 }

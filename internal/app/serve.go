@@ -18,6 +18,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/guard"
 	"rowhouse/internal/httpapi"
+	"rowhouse/internal/mail"
 	"rowhouse/internal/portcheck"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
@@ -26,7 +27,7 @@ import (
 // Serve runs the API against the configured database and identity provider until
 // ctx ends, and then lets the requests under way finish.
 func Serve(ctx context.Context, cfg config.Config, version string) error {
-	missing := cfg.Require("DATABASE_URL", "SEAL_KEYS")
+	missing := cfg.Require("DATABASE_URL", "SEAL_KEYS", "INVITE_KEYS")
 	switch {
 	case cfg.JWKSURL == "" && cfg.JWTSecret == "":
 		missing = errors.Join(missing, errors.New("SUPABASE_URL is not set (or JWKS_URL and JWT_ISSUER, or JWT_SECRET and JWT_ISSUER)"))
@@ -36,7 +37,7 @@ func Serve(ctx context.Context, cfg config.Config, version string) error {
 	if missing != nil {
 		return missing
 	}
-	a, err := newAPI(ctx, cfg, version, nil)
+	a, err := newAPI(ctx, cfg, version)
 	if err != nil {
 		return err
 	}
@@ -54,11 +55,11 @@ type api struct {
 	tokens *auth.Verifier
 	roles  *roles.Cache
 	deafen func() // ends the roles' listening
+	mail   *mail.Sender
 	http   *httpapi.API
 }
 
-// newAPI hands invites to invited, if that is not nil.
-func newAPI(ctx context.Context, cfg config.Config, version string, invited func(context.Context, httpapi.Invitation) error) (*api, error) {
+func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error) {
 	// Before the database is waited for: bad settings show at once.
 	tokens, err := auth.NewVerifier(ctx, auth.Config{
 		JWKSURL: cfg.JWKSURL, Issuer: cfg.JWTIssuer, Audience: cfg.JWTAudience,
@@ -83,6 +84,11 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 		return nil, err
 	}
 	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
+	mounts, err := a.mounts(ctx, cfg)
+	if err != nil {
+		a.close()
+		return nil, err
+	}
 	files, err := openFiles(cfg)
 	if err != nil {
 		a.close()
@@ -96,8 +102,8 @@ func newAPI(ctx context.Context, cfg config.Config, version string, invited func
 	a.http, err = httpapi.New(httpapi.Config{
 		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
-		EmailsProven: cfg.EmailsProven, Invited: invited,
-		Contractors: contractors, Isolation: isolation,
+		EmailsProven: cfg.EmailsProven, InviteKeys: cfg.InviteKeys,
+		Contractors: contractors, Isolation: isolation, Mounts: mounts,
 	})
 	if err != nil {
 		a.close()
@@ -144,6 +150,9 @@ func (a *api) close() {
 	a.deafen()
 	a.tokens.Close()
 	a.db.Close()
+	if a.mail != nil {
+		a.mail.Close()
+	}
 }
 
 // serve answers on ln until ctx ends, and returns nil when every request under

@@ -81,7 +81,7 @@ func (c *claims) person() (Identity, error) {
 		}
 	}
 	if len(c.AAL) > 0 {
-		if id.AAL, _ = text(c.AAL); id.AAL != "aal1" && id.AAL != "aal2" {
+		if id.AAL, _ = text(c.AAL); id.AAL != "aal1" && id.AAL != SecondFactor {
 			return Identity{}, ErrAAL
 		}
 	}

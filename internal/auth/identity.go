@@ -17,6 +17,9 @@ type Identity struct {
 	ExpiresAt time.Time // when the token ends
 }
 
+// SecondFactor is the AAL of who has proven a second factor in this session.
+const SecondFactor = "aal2"
+
 type contextKey struct{}
 
 // With returns a context that carries id.

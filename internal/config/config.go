@@ -12,6 +12,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/seal"
 )
 
@@ -28,14 +29,16 @@ type Config struct {
 	LogLevel        string        `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat       string        `env:"LOG_FORMAT" envDefault:"text" doc:"text or json"`
 
-	DatabaseURL        string       `env:"DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_api; for dev: as an administrator, instead of the embedded server"`
-	MigrateDatabaseURL string       `env:"MIGRATE_DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_migrator or an administrator, for migrate and policy; empty means DATABASE_URL"`
-	DatabaseMaxConns   int32        `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"connections of this process at most"`
-	DatabasePooler     bool         `env:"DATABASE_POOLER" envDefault:"false" doc:"true if a transaction pooler stands before Postgres; seals are then bound to their expiry alone"`
-	SealKeys           seal.Keyring `env:"SEAL_KEYS" secret:"true" doc:"id:base64,… keys of 32 to 64 bytes that prove identities to the database; the first signs"`
-	APIPassword        string       `env:"ROWHOUSE_API_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_api; empty leaves it"`
-	WorkerPassword     string       `env:"ROWHOUSE_WORKER_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_worker; empty leaves it"`
-	MigratorPassword   string       `env:"ROWHOUSE_MIGRATOR_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_migrator; empty leaves it"`
+	DatabaseURL        string              `env:"DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_api; for dev: as an administrator, instead of the embedded server"`
+	MigrateDatabaseURL string              `env:"MIGRATE_DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_migrator or an administrator, for migrate and policy; empty means DATABASE_URL"`
+	WorkerDatabaseURL  string              `env:"WORKER_DATABASE_URL" secret:"true" doc:"Postgres as rowhouse_worker, for worker"`
+	DatabaseMaxConns   int32               `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"connections of this process at most"`
+	DatabasePooler     bool                `env:"DATABASE_POOLER" envDefault:"false" doc:"true if a transaction pooler stands before Postgres; seals are then bound to their expiry alone"`
+	SealKeys           seal.Keyring        `env:"SEAL_KEYS" secret:"true" doc:"id:base64,… keys of 32 to 64 bytes that prove identities to the database; the first signs"`
+	InviteKeys         invitetoken.Keyring `env:"INVITE_KEYS" secret:"true" doc:"id:base64,… keys of 32 to 64 bytes that the tokens of tenants' invites are made with; the same for serve and worker; the first makes them, those after it are kept until no mail waits with them"`
+	APIPassword        string              `env:"ROWHOUSE_API_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_api; empty leaves it"`
+	WorkerPassword     string              `env:"ROWHOUSE_WORKER_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_worker; empty leaves it"`
+	MigratorPassword   string              `env:"ROWHOUSE_MIGRATOR_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_migrator; empty leaves it"`
 
 	SupabaseURL     string `env:"SUPABASE_URL" doc:"project URL of Supabase Auth, without /auth/v1"`
 	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for seed and isolation"`
@@ -44,6 +47,19 @@ type Config struct {
 	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
 	JWTSecret       string `env:"JWT_SECRET" secret:"true" doc:"legacy shared secret; set only if the project still signs with HS256"`
 	EmailsProven    bool   `env:"EMAILS_PROVEN" envDefault:"true" doc:"false if the project lets people in before they have confirmed their address (autoconfirm); invites can then not be claimed"`
+
+	AuthHookSecrets          string `env:"AUTH_HOOK_SECRETS" secret:"true" doc:"v1,whsec_<base64>|…, what Supabase Auth signs its hooks with; without it there are none under /hooks/auth"`
+	AuthWebhookSecret        string `env:"AUTH_WEBHOOK_SECRET" secret:"true" doc:"what the project's database webhook brings to /hooks/auth/user-changed as a bearer token, 16 bytes or more; several are divided by |; without it there is none"`
+	AuthDatabaseURL          string `env:"AUTH_DATABASE_URL" secret:"true" doc:"auth reconcile: Postgres of Supabase Auth, as a login that may read auth.users"`
+	SignupsClosed            bool   `env:"SIGNUPS_CLOSED" envDefault:"false" doc:"true lets nobody sign up but tenants with an invite; asked by the hook before-user-created"`
+	DisposableDomainsAllowed bool   `env:"DISPOSABLE_DOMAINS_ALLOWED" envDefault:"false" doc:"true lets people sign up with addresses that are made to be thrown away"`
+
+	PublicURL string `env:"PUBLIC_URL" doc:"where people reach the web app, scheme and host alone, as https://rowhouse.example; links of mails lead there"`
+
+	SMTPURL           string  `env:"SMTP_URL" secret:"true" doc:"smtp://user:password@host:587, encrypted with STARTTLS, or smtps://…; the server that mail leaves through"`
+	MailFrom          string  `env:"MAIL_FROM" doc:"who mail comes from, as Rowhouse <no-reply@rowhouse.example>"`
+	MailHookSecret    string  `env:"MAIL_HOOK_SECRET" secret:"true" doc:"bearer token, 32 characters at least, with which the mail provider posts bounces to /hooks/mail/bounced; empty takes none"`
+	MailRatePerSecond float64 `env:"MAIL_RATE_PER_SECOND" envDefault:"10" doc:"mails that leave this process in a second at most, as the mail provider allows; 0 for no limit"`
 
 	OverpassURL string `env:"OVERPASS_URL" doc:"interpreter of an OpenStreetMap Overpass server to find contractors with, https or loopback; learns a ticket's category and where the property is, rounded to a kilometre, or its city and postal code; empty asks nobody"`
 
@@ -60,6 +76,8 @@ type Config struct {
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`
 	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:9999" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`
+	DevSMTPAddr     string `env:"DEV_SMTP_ADDR" envDefault:"localhost:1025" doc:"dev: where the mail catcher takes mails, unless SMTP_URL is set; loopback only"`
+	DevMailAddr     string `env:"DEV_MAIL_ADDR" envDefault:"localhost:8025" doc:"dev: where the mail catcher shows them"`
 	PGBin           string `env:"PG_BIN" doc:"dev: folder of a Postgres server's programs; empty looks for an installed one, then downloads one"`
 }
 

@@ -191,13 +191,13 @@ func TestSettingsAreLocal(t *testing.T) {
 	t.Parallel()
 	conn := dbtest.New(t).Connect(t, "rowhouse_api")
 	require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(t.Context(), session.Settings, "rowhouse_landlord", "someone", "sealed", "request", "hash", "email", "access", "force_custom_plan")
+		_, err := tx.Exec(t.Context(), session.Settings, "rowhouse_landlord", "someone", "sealed", "request", "hash", "email", "access", "force_custom_plan", "aal2")
 		return err
 	}))
 	var role, rest string
 	require.NoError(t, conn.QueryRow(t.Context(), `select current_setting('role'), current_setting('app.user_id', true)
 		|| current_setting('app.user_seal', true) || current_setting('app.request_id', true)
-		|| current_setting('app.invite_hash', true) || current_setting('app.user_email', true)
+		|| current_setting('app.invite_hash', true) || current_setting('app.user_aal', true) || current_setting('app.user_email', true)
 		|| current_setting('app.support_access', true)`).Scan(&role, &rest))
 	require.Equal(t, "none", role)
 	require.Empty(t, rest)

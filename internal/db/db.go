@@ -206,6 +206,23 @@ func (db *DB) AsSupport(ctx context.Context, access Access, logged uuid.UUID, fn
 	return db.as(ctx, c, access, fn)
 }
 
+type demandKey struct{}
+
+// DemandSecondFactor returns a context whose transactions are refused, with the code
+// mfa_required, to callers who want a second factor for what they will do and have
+// signed in without one. The database is asked each time, in the message with which the
+// transaction begins: what a landlord has set holds everywhere at once.
+func DemandSecondFactor(ctx context.Context) context.Context {
+	return context.WithValue(ctx, demandKey{}, true)
+}
+
+// demanding reports whether the database has to be asked: not for who has come with the
+// second factor.
+func demanding(ctx context.Context) bool {
+	id, _ := auth.From(ctx)
+	return id.AAL != auth.SecondFactor && ctx.Value(demandKey{}) != nil
+}
+
 var unauthenticated = errs.New(errs.Unauthenticated, "unauthenticated", "Sign in to continue.")
 
 func (db *DB) signedIn(ctx context.Context, persona string, access Access, fn func(tx *Tx) error) error {
@@ -231,7 +248,11 @@ func (c caller) settings(ctx context.Context, keys seal.Keyring, pid uint32, acc
 	if c.id != uuid.Nil {
 		id, sealed = c.id.String(), keys.Sign(c.persona, c.id, time.Now().Add(sealTTL), pid)
 	}
-	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email, c.supportAccess, access.planning()}
+	var aal string
+	if caller, ok := auth.From(ctx); ok {
+		aal = caller.AAL
+	}
+	return []any{c.persona, id, sealed, requestid.From(ctx), c.inviteHash, c.email, c.supportAccess, access.planning(), aal}
 }
 
 func (db *DB) as(ctx context.Context, c caller, access Access, fn func(tx *Tx) error) error {
@@ -267,7 +288,7 @@ func (db *DB) once(ctx context.Context, c caller, access Access, fn func(tx *Tx)
 	if db.pooler {
 		pid = 0
 	}
-	tx := &Tx{conn: conn.Conn(), access: access, settings: c.settings(ctx, db.keys, pid, access)}
+	tx := &Tx{conn: conn.Conn(), access: access, settings: c.settings(ctx, db.keys, pid, access), demanding: demanding(ctx)}
 
 	committed := false
 	defer func() { // also when fn panics

@@ -29,6 +29,10 @@ var (
 		Kind: errs.Forbidden, Code: "forbidden",
 		Message: "This does not exist, or it is not yours to change.",
 	}
+	secondFactor = &errs.Error{
+		Kind: errs.Forbidden, Code: "mfa_required",
+		Message: "This needs a second factor. Sign in with it, and repeat your request.",
+	}
 	notFound = &errs.Error{Kind: errs.NotFound, Code: "not_found", Message: "There is nothing here."}
 )
 
@@ -90,6 +94,8 @@ func translate(err error) error {
 		return forbidden.Because(err) // composite keys: a row that does not exist for this landlord
 	case pg.Code == "RH409":
 		return errs.New(errs.Conflict, "not_possible_now", "%s", pg.Message).Because(err) // a guard's own words
+	case pg.Code == "RH403":
+		return secondFactor.Because(err)
 	case pg.Code == "23505":
 		return errs.New(errs.Conflict, "already_exists", "Something with these values exists already.").Because(err)
 	case pg.Code == "23514", strings.HasPrefix(pg.Code, "22"):

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,11 +14,12 @@ import (
 // Tx is a transaction on behalf of a caller. It opens with its first statement,
 // in the same network round trip, and offers no way to its connection.
 type Tx struct {
-	conn     *pgx.Conn
-	access   Access
-	settings []any
-	open     bool // BEGIN was sent
-	begun    bool // and answered
+	conn      *pgx.Conn
+	access    Access
+	settings  []any
+	demanding bool // asks for the second factor first
+	open      bool // BEGIN was sent
+	begun     bool // and answered
 }
 
 // Exec runs a statement.
@@ -80,12 +82,13 @@ func (tx *Tx) begin(ctx context.Context, first *pgx.Batch) (pgx.BatchResults, er
 	if tx.access == ReadOnly {
 		begin = "begin isolation level read committed read only"
 	}
-	b := &pgx.Batch{QueuedQueries: append([]*pgx.QueuedQuery{
-		{SQL: begin}, {SQL: session.Settings, Arguments: tx.settings},
-	}, first.QueuedQueries...)}
-	br := tx.conn.SendBatch(ctx, b)
+	opening := []*pgx.QueuedQuery{{SQL: begin}, {SQL: session.Settings, Arguments: tx.settings}}
+	if tx.demanding {
+		opening = append(opening, &pgx.QueuedQuery{SQL: session.DemandSecondFactor})
+	}
+	br := tx.conn.SendBatch(ctx, &pgx.Batch{QueuedQueries: slices.Concat(opening, first.QueuedQueries)})
 	tx.open = true
-	for range 2 {
+	for range opening {
 		if _, err := br.Exec(); err != nil {
 			_ = br.Close() // reports the same error again
 			return nil, err

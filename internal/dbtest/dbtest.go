@@ -23,6 +23,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/migrate"
 	"rowhouse/internal/seal"
 )
@@ -40,6 +41,17 @@ const (
 	KeysText   = "now:dGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtdGVzdHMtMzI=,next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
 	RotateText = "next:bmV4dC10ZXN0LW5leHQtdGVzdC1uZXh0LXRlc3QtMzI="
 )
+
+// InviteKeysText are the keys that tests make invites' tokens with.
+const InviteKeysText = "now:aW52aXRlLWludml0ZS1pbnZpdGUtaW52aXRlLWludml0ZQ=="
+
+// InviteKeys are those of InviteKeysText.
+func InviteKeys(t testing.TB) invitetoken.Keyring {
+	t.Helper()
+	ring, err := invitetoken.ParseKeyring(InviteKeysText)
+	require.NoError(t, err)
+	return ring
+}
 
 // Keyring parses text or fails the test.
 func Keyring(t testing.TB, text string) seal.Keyring {
@@ -239,7 +251,7 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		sql  string
 		args []any
 	}{
-		{`insert into app.users (id, email, full_name) values ($1, $2, $3)`, []any{l.UserID, l.Email, name}},
+		{`insert into app.users (id, email, full_name, onboarding_step, onboarding_completed) values ($1, $2, $3, 6, true)`, []any{l.UserID, l.Email, name}},
 		{`insert into app.properties (owner_user_id, id, name, city, created_by) values ($1, $2, $3, $3, $1)`, []any{l.UserID, l.PropertyID, name + " house"}},
 		{`insert into app.units (owner_user_id, id, property_id, name, city, created_by) values ($1, $2, $3, $4, $4, $1)`, []any{l.UserID, l.UnitID, l.PropertyID, name + " flat"}},
 		{`insert into app.idempotency_keys (owner_user_id, key, operation, request_hash, answer) values ($1, $2, 'createUnit', sha256('x'), $2)`, []any{l.UserID, name + "-key"}},

@@ -42,6 +42,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// ETag is the current version of what a precondition failed on.
 	ETag string
+	// Next is where the web app can put right what stands in the way: a path of it; empty
+	// says nothing.
+	Next string
 	// Err is the cause, if any; for logs only.
 	Err error
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
-	"github.com/google/uuid"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
 	"rowhouse/internal/imports"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/problem"
 	"rowhouse/internal/roles"
@@ -61,15 +61,8 @@ type Config struct {
 	// their address. Without that (Supabase Auth with autoconfirm) anybody could claim
 	// anybody's invite, so none can be claimed.
 	EmailsProven bool
-	// Invited takes each invite to the person invited, once, after it was saved. What
-	// fails or is cut off then is lost, and the landlord sends the invite again. With
-	// nil, invites go nowhere.
-	Invited func(context.Context, Invitation) error
-
-	// RunImport is told of an import that was started, or that is to be undone, when that
-	// is committed, and works on it; nil leaves it to who looks for such imports in the
-	// database.
-	RunImport func(ctx context.Context, id uuid.UUID) error
+	// InviteKeys make the tokens of invites; the worker, which mails them, has the same.
+	InviteKeys invitetoken.Keyring
 
 	// Session, if not nil, stands before everything that needs a token and may give the
 	// request one: the session that a browser has with us, as an Authorization header.
@@ -91,10 +84,9 @@ type API struct {
 
 	imports   *imports.Importer
 	importing chan struct{} // holds an item for each file that is being read
-	runImport func(context.Context, uuid.UUID) error
 
 	emailsProven bool
-	invited      func(context.Context, Invitation) error
+	inviteKeys   invitetoken.Keyring
 
 	http.Handler
 }
@@ -108,8 +100,11 @@ func New(c Config) (*API, error) {
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = 15 * time.Second
 	}
-	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, invited: c.Invited}
-	a.imports, a.importing, a.runImport = imports.New(c.DB), make(chan struct{}, importsAtOnce), c.RunImport
+	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
+	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
+	if c.InviteKeys.Empty() {
+		return nil, errors.New("httpapi: there is no invite key")
+	}
 	if c.Roles == nil {
 		c.Roles = roles.New(nil) // remembers nothing unless it listens
 	}
@@ -149,8 +144,9 @@ func New(c Config) (*API, error) {
 		if c.Session != nil {
 			r.Use(c.Session)
 		}
-		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody, provision(a.profiles))
+		r.Use(authenticate(c.Tokens), limitRate(c.RatePerMinute), plainQuery, plainBody)
 		api = humachi.New(r, described)
+		api.UseMiddleware(a.admit)
 		a.routes(api)
 	})
 	document, err := api.OpenAPI().MarshalJSON()
@@ -180,6 +176,8 @@ func (a *API) Document() []byte { return a.document }
 func (a *API) routes(api huma.API) {
 	get(api, "/me", "getMe", "Show your profile", a.getMe)
 	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
+
+	a.onboardingRoutes(api)
 
 	list(api, "/dashboard", "getDashboard", "Show what there is and what waits to be done", a.getDashboard)
 	list(api, "/search", "search", "Search among all that is yours", a.search)
@@ -247,7 +245,11 @@ func list[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
 }
 
 func create[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
-	register(api, http.MethodPost, path, id, summary, http.StatusCreated, h, http.StatusForbidden, http.StatusConflict,
+	serve(api, creation(path, id, summary), h)
+}
+
+func creation(path, id, summary string) huma.Operation {
+	return describe(http.MethodPost, path, id, summary, http.StatusCreated, http.StatusForbidden, http.StatusConflict,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 }
 
@@ -257,8 +259,18 @@ func change[I, O any](api huma.API, method, path, id, summary string, h handler[
 }
 
 func remove[I, O any](api huma.API, path, id, summary string, h handler[I, O]) {
-	register(api, http.MethodDelete, path, id, summary, http.StatusNoContent, h, http.StatusForbidden,
-		http.StatusConflict, http.StatusPreconditionFailed)
+	serve(api, sensitive(describe(http.MethodDelete, path, id, summary, http.StatusNoContent, http.StatusForbidden,
+		http.StatusConflict, http.StatusPreconditionFailed)), h)
+}
+
+// sensitive marks an operation that destroys, does much at once, or opens books to
+// others. Landlords may want a second factor for all of these.
+func sensitive(o huma.Operation) huma.Operation {
+	o.Description = strings.TrimSpace(o.Description + "\n\nAnswers 403 mfa_required to a session without a second factor, if you have asked for that with requireMfa.")
+	o.Middlewares = append(o.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		next(huma.WithContext(ctx, db.DemandSecondFactor(ctx.Context())))
+	})
+	return o
 }
 
 func register[I, O any](api huma.API, method, path, id, summary string, status int, h handler[I, O], failures ...int) {
@@ -266,6 +278,9 @@ func register[I, O any](api huma.API, method, path, id, summary string, status i
 }
 
 func describe(method, path, id, summary string, status int, failures ...int) huma.Operation {
+	if asksWho(path) && !slices.Contains(failures, http.StatusForbidden) {
+		failures = append(failures, http.StatusForbidden)
+	}
 	return huma.Operation{
 		Method: method, Path: prefix + path, OperationID: id, Summary: summary, DefaultStatus: status,
 		Tags:         []string{tag(path)},

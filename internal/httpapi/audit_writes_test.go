@@ -1,12 +1,14 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -18,6 +20,7 @@ import (
 // unaudited says why an operation that changes something leaves nothing in a trail.
 var unaudited = map[string]string{
 	"updateMe":          "a profile is its person's own, and in no landlord's books",
+	"updateOnboarding":  "it is the profile's too",
 	"editImportRow":     "a file's cells are nobody's books until it is run, and then the trail has what came of them",
 	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
 }
@@ -37,6 +40,7 @@ var auditedWrites = []struct {
 	trail     string // one line for each change, in any order
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
+	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
 
 	{"createProperty", "ann", "", `{"name": "Mill"}`, "mill", `ann as landlord: insert properties`},
 	{"replaceProperty", "ann", "mill", `{"name": "Windmill"}`, "", `ann as landlord: update properties name "Mill" → "Windmill"`},
@@ -71,7 +75,7 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenant_invites`},
 	{
 		"resendTenantInvite", "ann", "kims", nil, "",
-		`ann as landlord: update tenant_invites expires_at a time → a time, send_count 1 → 2, token_hash "***" → "***"`,
+		`ann as landlord: update tenant_invites expires_at a time → a time, mail_id an id → an id, send_count 1 → 2, token_hash "***" → "***"`,
 	},
 	{"claimInvite", "kim", "", nil, "", `
 		kim as user: update tenant_invites claimed_at null → a time, claimed_by_user_id null → kim
@@ -106,7 +110,7 @@ var auditedWrites = []struct {
 
 	{"importUnits", "ann", "", csvText("unit,city\nLoft,Delft\n"), "units file", "ann as landlord: insert import_batches\n" +
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
-	{"importPortfolio", "ann", "", csvText("unit,name\nBarn,Ada Byron\n"), "", "ann as landlord: insert import_batches\n" +
+	{"importPortfolio", "ann", "", csvText("unit,name\nBarn,Ada Byron\n"), "portfolio file", "ann as landlord: insert import_batches\n" +
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
 	{"importTenants", "ann", "", csvText("who,email\nAda Byron,ada@example.com\n"), "tenants file", "ann as landlord: insert import_batches\n" +
 		"ann as landlord: update import_batches failed 0 → 1"},
@@ -116,16 +120,10 @@ var auditedWrites = []struct {
 	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
 	{"cancelImport", "ann", "tenants file", nil, "",
 		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
-	{"runImport", "ann", "units file", nil, "",
-		`ann as landlord: insert units
-		 ann as landlord: update import_batches started_at null → a time, state "CHECKED" → "RUNNING"
-		 ann as landlord: update import_batches done 0 → 1
-		 ann as landlord: update import_batches finished_at null → a time, state "RUNNING" → "COMPLETED"`},
-	{"undoImport", "ann", "units file", nil, "",
-		`ann as landlord: delete units
-		 ann as landlord: update import_batches state "COMPLETED" → "UNDOING"
-		 ann as landlord: update import_batches state "UNDOING" → "UNDONE", undone_at null → a time`},
+	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id null → null, state "CANCELLED" → "UNDOING"`},
 	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
+	{"runImport", "ann", "portfolio file", nil, "",
+		`ann as landlord: update import_batches job_id null → null, started_at null → a time, state "CHECKED" → "RUNNING"`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},
@@ -136,8 +134,9 @@ var auditedWrites = []struct {
 
 // TestAuditOfEveryOperation goes through every operation of the document that may
 // change something, and compares what it leaves in the landlord's trail with what
-// it should. Somebody else tries each before and leaves nothing; nor does one who
-// creates again with the same key.
+// it should. Somebody else tries each before and leaves nothing, and so does who has
+// read another version: they are told the current one, with which the change is made.
+// What takes a key is sent twice at once, and once more later, and done once.
 func TestAuditOfEveryOperation(t *testing.T) {
 	t.Parallel()
 	found := newCraftsmen(t, map[int]string{1: "Vonk"})
@@ -159,6 +158,9 @@ func TestAuditOfEveryOperation(t *testing.T) {
 		routes[operation] = route
 		untried[operation] = !strings.HasPrefix(route, http.MethodGet)
 	}
+	conditional, keyed := s.taking(t, "If-Match"), s.taking(t, "Idempotency-Key")
+	require.NotEmpty(t, conditional)
+	require.NotEmpty(t, keyed)
 	fill := func(text string) string {
 		for name, id := range ids {
 			text = strings.ReplaceAll(text, "{"+name+"}", id)
@@ -191,9 +193,28 @@ func TestAuditOfEveryOperation(t *testing.T) {
 				require.GreaterOrEqual(t, a.status, 400, a.text)
 				require.Empty(t, s.traced(t, request), "of what was refused")
 			}
+			if conditional[write.operation] {
+				request := fmt.Sprint("outdated-write-", i)
+				headers = append(headers, `If-Match: "0"`)
+				current := send(write.by, request).refused(http.StatusPreconditionFailed, "version_changed").header.Get("ETag")
+				require.Empty(t, s.traced(t, request), "of what was outdated")
+				headers[len(headers)-1] = "If-Match: " + current
+			}
 			request := fmt.Sprint("audited-write-", i)
-			a := send(write.by, request)
+			times := 1
+			if keyed[write.operation] {
+				times = 2
+			}
+			answers := make([]answer, times)
+			var wg sync.WaitGroup
+			for n := range answers {
+				wg.Go(func() { answers[n] = send(write.by, request) })
+			}
+			wg.Wait()
+			a := answers[0]
 			require.Less(t, a.status, 300, a.text)
+			require.Equal(t, a.text, answers[times-1].text)
+			require.Equal(t, a.header.Get("Location"), answers[times-1].header.Get("Location"))
 			if at := a.header.Get("Location"); write.makes != "" && at != "" {
 				ids[write.makes] = idOf(at)
 			}
@@ -203,6 +224,7 @@ func TestAuditOfEveryOperation(t *testing.T) {
 			trail := s.trail(t, callers, request)
 			require.Equal(t, lines(write.trail), trail)
 			require.Len(t, s.traced(t, request), len(trail), "some of it is in another landlord's trail")
+			require.Equal(t, a.status == http.StatusCreated, keyed[write.operation], "what makes something takes a key")
 			if a.status == http.StatusCreated {
 				require.Equal(t, a.text, send(write.by, request+"-again").ok(http.StatusCreated).text)
 				require.Empty(t, s.traced(t, request+"-again"), "of what was answered from the first")
@@ -232,14 +254,37 @@ func TestAuditOfEveryOperation(t *testing.T) {
 	}
 }
 
+// taking returns the operations that take a header.
+func (s *service) taking(t testing.TB, header string) map[string]bool {
+	t.Helper()
+	_, text := s.fetch(t, "/openapi.json")
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Parameters  []struct{ Name, In string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(text), &document))
+	taking := map[string]bool{}
+	for _, methods := range document.Paths {
+		for _, operation := range methods {
+			for _, p := range operation.Parameters {
+				if p.In == "header" && p.Name == header {
+					taking[operation.OperationID] = true
+				}
+			}
+		}
+	}
+	return taking
+}
+
 // newest is the token of the last letter, if there is one.
 func (m *mailbox) newest() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.letters) == 0 {
+	all := m.letters()
+	if len(all) == 0 {
 		return ""
 	}
-	return m.letters[len(m.letters)-1].Token
+	return all[len(all)-1].Token
 }
 
 func lines(text string) []string {
@@ -313,7 +358,7 @@ func plain(names map[string]string, value any) string {
 			return "a time"
 		}
 		if _, err := uuid.Parse(text); err == nil {
-			return names[text]
+			return cmp.Or(names[text], "an id")
 		}
 	}
 	text, err := json.Marshal(value)

@@ -57,9 +57,9 @@ func newBook(t testing.TB) *book {
 		select l.id as owner, l.landlord, n, gen_random_uuid() as property, gen_random_uuid() as unit, gen_random_uuid() as tenant,
 		       gen_random_uuid() as contractor, case when n > 10 then null when n = 1 and l.landlord <= 2 then '%s'::uuid else gen_random_uuid() end as login
 		  from landlords l, generate_series(1, %d) n order by owner`, b.tenant.id, bookUnits))
-	fill(`insert into app.users (id, email, full_name) select id, 'ann' || landlord || '@example.com', 'Ann ' || landlord from landlords`)
-	fill(`insert into app.users (id) select distinct login from places where login is not null`)
-	fill(`insert into app.landlord_cards (owner_user_id, name) select id, 'Ann ' || landlord from landlords`)
+	fill(`insert into app.users (id, email, full_name, onboarding_step) select id, 'ann' || landlord || '@example.com', 'Ann ' || landlord, 6 from landlords on conflict do nothing`)
+	fill(`insert into app.users (id) select distinct login from places where login is not null on conflict do nothing`)
+	fill(`insert into app.landlord_cards (owner_user_id, name) select id, 'Ann ' || landlord from landlords on conflict do nothing`)
 	fill(`insert into app.properties (owner_user_id, id, name, created_by, created_at)
 		select owner, property, 'House ' || n, owner, now() - random() * interval '300 days' from places where n <= $1`, bookProperties)
 	fill(`insert into app.units (owner_user_id, id, property_id, name, status, created_by, created_at)

@@ -70,13 +70,13 @@ func TestLookingAtAnInvite(t *testing.T) {
 		}
 	}
 	require.Equal(t, before, s.audited(t), "looking changes nothing")
-	for _, token := range []string{"x", noSuchRow, strings.Repeat("A", 43), strings.Repeat("A", 5000), "%00", "%ff", mail.letters[0].Token + "A"} {
+	for _, token := range []string{"x", noSuchRow, strings.Repeat("A", 43), strings.Repeat("A", 5000), "%00", "%ff", mail.letters()[0].Token + "A"} {
 		s.nobody(t).get("/invites/"+token).refused(http.StatusNotFound, "invite_unknown")
 	}
 	s.nobody(t).get("/invites/x?colour=red").refused(http.StatusBadRequest, "invalid_request", "?colour")
 	s.nobody(t).post(path+"/claim", nil).refused(http.StatusUnauthorized, "token_missing")
 	require.Zero(t, s.rows(t, "tenants where user_id is not null"))
-	requireUnlogged(t, mail.letters[0].Token)
+	requireUnlogged(t, mail.letters()[0].Token)
 }
 
 func TestPublicRateLimit(t *testing.T) {
@@ -170,7 +170,7 @@ func TestClaimsAtOnce(t *testing.T) {
 	answers := make([]answer, len(people))
 	var wg sync.WaitGroup
 	for i, c := range people {
-		wg.Go(func() { answers[i] = c.post("/invites/"+mail.letters[0].Token+"/claim", nil) })
+		wg.Go(func() { answers[i] = c.post("/invites/"+mail.letters()[0].Token+"/claim", nil) })
 	}
 	wg.Wait()
 	var winner string

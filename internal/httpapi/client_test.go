@@ -20,7 +20,6 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/httpapi"
-	"rowhouse/internal/imports"
 	"rowhouse/internal/storage"
 )
 
@@ -56,8 +55,7 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
-	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files}
-	config.RunImport = imports.New(opened).Run // at once, where a queue would do it soon
+	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files, InviteKeys: dbtest.InviteKeys(t)}
 	for _, f := range set {
 		f(&config)
 	}
@@ -91,8 +89,16 @@ type client struct {
 	token string
 }
 
-// newLandlord is somebody who has signed in and not been seen yet.
+// newLandlord is somebody who has signed in and said who they are.
 func (s *service) newLandlord(t testing.TB) client {
+	t.Helper()
+	c := s.newcomer(t)
+	s.Exec(t, `insert into app.users (id, email, onboarding_step) values ($1, 'ann@example.com', 2)`, c.id)
+	return c
+}
+
+// newcomer is somebody who has signed in and not been seen yet.
+func (s *service) newcomer(t testing.TB) client {
 	t.Helper()
 	id := uuid.New()
 	return client{t: t, url: s.url, id: id, token: accessToken(t, object{"sub": id.String(), "email": "ann@example.com"})}

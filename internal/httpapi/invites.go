@@ -2,11 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -15,20 +11,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/query"
 )
-
-// Invitation is what has to reach the person who is invited.
-type Invitation struct {
-	InviteID     uuid.UUID
-	Email        string
-	Token        string // opens the invite; it is kept nowhere else
-	LandlordName *string
-	UnitLabel    *string
-	ExpiresAt    time.Time
-}
 
 // InviteData is whom a landlord invites.
 type InviteData struct {
@@ -60,8 +48,9 @@ type tenantInvite struct {
 	State        string     `json:"state" enum:"PENDING,EXPIRED,CLAIMED,REVOKED"`
 	ExpiresAt    time.Time  `json:"expiresAt"`
 	SendCount    int32      `json:"sendCount" example:"1" doc:"How often it was sent, each time with another link"`
-	SentAt       *time.Time `json:"sentAt,omitempty" doc:"When the last mail left, if that is known"`
-	LastError    *string    `json:"lastError,omitempty" example:"The address does not exist." doc:"Why the last mail did not leave"`
+	MailState    *string    `json:"mailState,omitempty" enum:"QUEUED,SENT,FAILED,BOUNCED" doc:"What became of the last mail: it waits, the mail server took it, it could not be sent, or it came back. Absent if that is not known"`
+	SentAt       *time.Time `json:"sentAt,omitempty" doc:"When the mail server took the last mail"`
+	LastError    *string    `json:"lastError,omitempty" example:"There is no mailbox with this address." doc:"Why the last mail failed or came back; while it waits, why it has not left yet"`
 	ClaimedAt    *time.Time `json:"claimedAt,omitempty"`
 	RevokedAt    *time.Time `json:"revokedAt,omitempty"`
 	Version      int32      `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
@@ -78,29 +67,28 @@ func (a *API) inviteRoutes(api huma.API) {
 	change(api, http.MethodPost, "/tenant-invites/{id}/revoke", "revokeTenantInvite", "Make an invite void", a.revokeTenantInvite)
 }
 
-// newToken returns what opens an invite, and the hash that is kept of it.
-func newToken() (token string, hash []byte) {
-	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // it never fails
-	token = base64.RawURLEncoding.EncodeToString(raw)
-	sum := sha256.Sum256([]byte(token))
-	return token, sum[:]
+// mint makes the token of another mail of the caller's. Nothing keeps it; whoever
+// mails the invite computes it again.
+func (a *API) mint(ctx context.Context) invitetoken.Minted {
+	caller, _ := auth.From(ctx) // who is nobody is refused by the database
+	return a.inviteKeys.Mint(caller.UserID)
 }
 
 // alreadyClaimed refuses to invite somebody who has a login.
 var alreadyClaimed = errs.New(errs.Conflict, "already_claimed", "This tenant has claimed an invite already, and needs no other.")
 
 // inviteTenant makes the tenant if there is none with this address, and opens an
-// invite or renews the one that is open: its earlier link is void.
+// invite or renews the one that is open: its earlier link is void. The mail is queued
+// in the same transaction, by the database itself.
 func (a *API) inviteTenant(ctx context.Context, in *createInput[InviteData]) (out *created[invited], err error) {
-	token, hash := newToken()
+	mail := a.mint(ctx)
 	var row query.InviteOpenRow
 	err = a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
 		out, err = once(ctx, tx, in.IdempotencyKey, "inviteTenant", in.Body, func() (*created[invited], error) {
 			row, err = query.New().Invite(ctx, tx, query.InviteTenantParams{
 				FirstName: in.Body.FirstName.trimmed(), LastName: in.Body.LastName.trimmed(),
 				Email: in.Body.Email.normal(), UnitID: in.Body.UnitID,
-			}, hash)
+			}, query.InviteOpenParams{MailID: mail.MailID, MailKey: mail.Key, TokenHash: mail.Hash})
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil, alreadyClaimed.Because(err)
 			}
@@ -111,27 +99,7 @@ func (a *API) inviteTenant(ctx context.Context, in *createInput[InviteData]) (ou
 		})
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	if !out.Replayed {
-		a.deliver(ctx, Invitation{
-			InviteID: row.ID, Email: row.Email, Token: token,
-			LandlordName: row.LandlordName, UnitLabel: row.UnitLabel, ExpiresAt: row.ExpiresAt,
-		})
-	}
-	return out, nil
-}
-
-// deliver hands a committed invite over, once. The invite stands even if that
-// fails or the process ends before it: then the landlord sends it again.
-func (a *API) deliver(ctx context.Context, invitation Invitation) {
-	if a.invited == nil {
-		return
-	}
-	if err := a.invited(ctx, invitation); err != nil {
-		slog.ErrorContext(ctx, "an invite was made and not delivered", "invite", invitation.InviteID, "error", err)
-	}
+	return out, err
 }
 
 type listTenantInvitesInput struct {
@@ -139,6 +107,7 @@ type listTenantInvitesInput struct {
 	Sort     string     `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"Order; a minus turns it round."`
 	State    string     `query:"state" enum:"PENDING,EXPIRED,CLAIMED,REVOKED" doc:"Only invites in this state."`
 	TenantID optionalID `query:"tenantId" doc:"Only invites of this tenant."`
+	Email    email      `query:"email" example:"ada@example.com" doc:"Only invites to this address, whole and in any case."`
 }
 
 type listTenantInvitesOutput struct {
@@ -158,7 +127,7 @@ func (a *API) listTenantInvites(ctx context.Context, in *listTenantInvitesInput)
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
 		rows, total, err = query.New().TenantInvitesPageWithCount(ctx, tx, query.TenantInvitesPageParams{
-			State: given(in.State), TenantID: in.TenantID.given(), Q: strings.TrimSpace(in.Q),
+			State: given(in.State), TenantID: in.TenantID.given(), Email: given(string(in.Email)), Q: strings.TrimSpace(in.Q),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
 		return err
@@ -192,24 +161,16 @@ type changeInviteInput struct {
 // resendTenantInvite makes the earlier link void: a mail that went astray opens
 // nothing any more. An invite that has expired is good for another 14 days.
 func (a *API) resendTenantInvite(ctx context.Context, in *changeInviteInput) (*shown[tenantInvite], error) {
-	token, hash := newToken()
-	out, err := a.changeInvite(ctx, in, hash)
-	if err != nil {
-		return nil, err
-	}
-	a.deliver(ctx, Invitation{
-		InviteID: out.Body.ID, Email: out.Body.Email, Token: token,
-		LandlordName: out.Body.LandlordName, UnitLabel: out.Body.UnitLabel, ExpiresAt: out.Body.ExpiresAt,
-	})
-	return out, nil
+	mail := a.mint(ctx)
+	return a.changeInvite(ctx, in, &query.TenantInviteRenewParams{MailID: mail.MailID, MailKey: mail.Key, TokenHash: mail.Hash})
 }
 
 func (a *API) revokeTenantInvite(ctx context.Context, in *changeInviteInput) (*shown[tenantInvite], error) {
 	return a.changeInvite(ctx, in, nil)
 }
 
-// changeInvite renews an invite with a token's hash, or revokes it without one.
-func (a *API) changeInvite(ctx context.Context, in *changeInviteInput, renewedWith []byte) (*shown[tenantInvite], error) {
+// changeInvite renews an invite, or revokes it without what to renew it with.
+func (a *API) changeInvite(ctx context.Context, in *changeInviteInput, renewed *query.TenantInviteRenewParams) (*shown[tenantInvite], error) {
 	var row query.TenantInviteRow
 	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		current, err := query.New().TenantInviteForUpdate(ctx, tx, in.ID)
@@ -225,7 +186,7 @@ func (a *API) changeInvite(ctx context.Context, in *changeInviteInput, renewedWi
 		case "REVOKED":
 			return errs.New(errs.Conflict, "invite_revoked", "This invite was revoked, for good. Invite the tenant anew if they should come.")
 		}
-		row, err = query.New().TenantInvited(ctx, tx, in.ID, renewedWith)
+		row, err = query.New().TenantInvited(ctx, tx, in.ID, renewed)
 		return err
 	})
 	return showTenantInvite(row), err

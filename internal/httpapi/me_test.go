@@ -12,7 +12,7 @@ import (
 func TestProfile(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	ann, bob := s.newLandlord(t), s.newLandlord(t)
+	ann, bob := s.newcomer(t), s.newcomer(t)
 	require.Zero(t, s.rows(t, "users"))
 	a := ann.get("/me").ok(http.StatusOK)
 	require.Equal(t, ann.id.String(), a.body["id"])
@@ -22,7 +22,7 @@ func TestProfile(t *testing.T) {
 
 	mine := object{
 		"fullName": "Ann Example", "companyName": "Canal House Rentals", "phone": "+31 30 123 4567",
-		"locale": "en-GB", "timeZone": "America/Argentina/Buenos_Aires", "currency": "EUR",
+		"locale": "en-GB", "timeZone": "America/Argentina/Buenos_Aires", "currency": "EUR", "country": "AR",
 	}
 	changed := ann.patch("/me", mine).ok(http.StatusOK)
 	require.Subset(t, changed.body, mine)
@@ -36,19 +36,23 @@ func TestProfile(t *testing.T) {
 	}
 	require.Equal(t, other.text, bob.get("/me").text)
 	for body, blamed := range map[string]string{
-		`{"email":"bob@example.com"}`:   "#/email", // the identity provider's
-		`{"id":"` + noSuchRow + `"}`:    "#/id",
-		`{"version":9}`:                 "#/version",
-		`{"fullName":""}`:               "#/fullName",
-		`{"fullName":"\u0007"}`:         "#/fullName",
-		`{"phone":5}`:                   "#/phone",
-		`{"locale":"english language"}`: "#/locale",
-		`{"timeZone":"../../etc"}`:      "#/timeZone",
-		`{"currency":"eur"}`:            "#/currency",
-		`{"a":1,"a":2}`:                 "#/a",
-		`[]`:                            "#",
-		`null`:                          "#",
-		``:                              "#",
+		`{"email":"bob@example.com"}`:    "#/email", // the identity provider's
+		`{"id":"` + noSuchRow + `"}`:     "#/id",
+		`{"version":9}`:                  "#/version",
+		`{"fullName":""}`:                "#/fullName",
+		`{"fullName":"\u0007"}`:          "#/fullName",
+		`{"phone":5}`:                    "#/phone",
+		`{"locale":"english language"}`:  "#/locale",
+		`{"timeZone":"../../etc"}`:       "#/timeZone",
+		`{"timeZone":"Europe/Atlantis"}`: "#/timeZone",
+		`{"currency":"eur"}`:             "#/currency",
+		`{"currency":"XTS"}`:             "#/currency", // for tests
+		`{"country":"Netherlands"}`:      "#/country",
+		`{"requireMfa":null}`:            "#/requireMfa",
+		`{"a":1,"a":2}`:                  "#/a",
+		`[]`:                             "#",
+		`null`:                           "#",
+		``:                               "#",
 	} {
 		ann.patch("/me", body).refused(http.StatusBadRequest, "invalid_request", blamed)
 	}
@@ -59,13 +63,13 @@ func TestProfileComesWithTheFirstRequest(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	for _, r := range routes {
-		c := s.newLandlord(t)
+		c := s.newcomer(t)
 		c.send(r.method, r.path, r.body)
 		require.Equal(t, c.id.String(), c.get("/me").ok(http.StatusOK).body["id"])
 	}
 	require.Equal(t, len(routes), s.rows(t, "users"))
 
-	c := s.newLandlord(t)
+	c := s.newcomer(t)
 	answers := make([]answer, 20)
 	var wg sync.WaitGroup
 	for i := range answers {

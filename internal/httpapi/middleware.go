@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -23,6 +22,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/peer"
 	"rowhouse/internal/problem"
 	"rowhouse/internal/requestid"
 )
@@ -144,18 +144,9 @@ func limitRate(perMinute int) func(http.Handler) http.Handler {
 }
 
 // limitRateByAddress is limitRate for callers whom nobody knows, by the network
-// that they connect from: with IPv6, everybody has 2^64 addresses. Behind a proxy
-// they share its bound; what a header says of them could be anything.
+// that they connect from.
 func limitRateByAddress(perMinute int) func(http.Handler) http.Handler {
-	return limitRateBy(perMinute, func(r *http.Request) (string, error) {
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil {
-			return r.RemoteAddr, nil
-		}
-		address := peer.Addr().Unmap()
-		network, err := address.Prefix(min(address.BitLen(), 64))
-		return network.String(), err
-	})
+	return limitRateBy(perMinute, peer.Network)
 }
 
 func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {
@@ -211,17 +202,4 @@ func plainBody(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// provision gives the caller a profile at the first request.
-func provision(p *profiles) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := p.ensure(r.Context()); err != nil {
-				problem.Write(w, r, err)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
 }

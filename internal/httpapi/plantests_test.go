@@ -77,6 +77,7 @@ var planTests = []planTest{
 	{"GET /tenant-invites?state=REVOKED", plans{"TenantInvitesPage": "sort < tenant_invites_claimed_idx < tenants_pkey"}},
 	{"GET /tenant-invites?state=CLAIMED", plans{"TenantInvitesPage": all}}, // as good as all, without statistics,
 	{"GET /tenant-invites?tenantId={tenant}", plans{"TenantInvitesPage": "sort < tenant_invites_tenant_idx < tenants_pkey", "TenantInvitesCount": "tenant_invites_tenant_idx < tenants_pkey"}},
+	{"GET /tenant-invites?email=jo@example.com", plans{"TenantInvitesPage": "sort < tenant_invites_email_idx < tenants_pkey", "TenantInvitesCount": "tenant_invites_email_idx < tenants_pkey"}},
 	{"GET /tenant-invites?cursor={cursor}", plans{"TenantInvitesPage": "tenant_invites_pkey < tenants_pkey"}},
 	{"GET /tenant-invites/{invite}", plans{"TenantInvite": "tenant_invites_pkey < tenants_pkey"}},
 	{"GET /invites/{token}", plans{"InviteSeen": "tenant_invites_token_idx"}},
@@ -183,6 +184,8 @@ var planTests = []planTest{
 	{"GET /support/grants?sort=expiresAt", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
 	{"GET /support/grants?cursor={cursor}", plans{"LiveSupportGrantsPage": all}},
 	{"GET /me", plans{"UserSelf": "users_pkey"}},
+	{"GET /onboarding", plans{"Onboarding": "users_pkey"}},
+	{"PATCH /onboarding", plans{"UserForUpdate": "users_pkey", "UserOnboard": "users_pkey", "Onboarding": "users_pkey"}},
 	{"PATCH /me", plans{"UserForUpdate": "users_pkey", "UserUpdate": "users_pkey"}},
 
 	// of several landlords: no index has their rows in one order; homes by tenancies_tenant_idx,

@@ -36,10 +36,8 @@ func (s *service) today(t testing.TB, days int) (day string) {
 func (s *service) moveIn(t testing.TB, mail *mailbox, landlord, person client, email, unit string) (tenancy string) {
 	t.Helper()
 	a := landlord.post("/tenants/invite", object{"firstName": "T", "lastName": "T", "email": email, "unitId": unit}).ok(http.StatusCreated)
-	mail.mu.Lock()
-	token := mail.letters[len(mail.letters)-1].Token
-	mail.mu.Unlock()
-	person.post("/invites/"+token+"/claim", nil).ok(http.StatusOK)
+	letters := mail.letters()
+	person.post("/invites/"+letters[len(letters)-1].Token+"/claim", nil).ok(http.StatusOK)
 	require.NoError(t, s.Admin.QueryRow(t.Context(), "select id::text from app.tenancies where tenant_id = $1 and unit_id = $2",
 		a.body["tenantId"], unit).Scan(&tenancy))
 	return tenancy
@@ -83,9 +81,9 @@ func TestPortalStory(t *testing.T) {
 		c.sees("/portal/homes", `{"homes": [], `+nothing+`}`)
 		c.sees("/portal/tickets", `{"tickets": [], `+nothing+`}`)
 	}
-	kim.post("/invites/"+mail.letters[0].Token+"/claim", nil).ok(http.StatusOK)
-	kim.post("/invites/"+mail.letters[1].Token+"/claim", nil).ok(http.StatusOK)
-	lee.post("/invites/"+mail.letters[2].Token+"/claim", nil).ok(http.StatusOK)
+	kim.post("/invites/"+mail.letters()[0].Token+"/claim", nil).ok(http.StatusOK)
+	kim.post("/invites/"+mail.letters()[1].Token+"/claim", nil).ok(http.StatusOK)
+	lee.post("/invites/"+mail.letters()[2].Token+"/claim", nil).ok(http.StatusOK)
 
 	// homes
 	annsCard := `{"name": "Ann Example", "companyName": "Canal House Rentals", "email": "ann@example.com", "phone": "+31 30 123 4567"}`

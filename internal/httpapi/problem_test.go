@@ -21,6 +21,8 @@ var routes = []struct {
 }{
 	{http.MethodGet, "/me", nil},
 	{http.MethodPatch, "/me", object{}},
+	{http.MethodGet, "/onboarding", nil},
+	{http.MethodPatch, "/onboarding", object{}},
 	{http.MethodGet, "/dashboard", nil},
 	{http.MethodGet, "/search", nil},
 	{http.MethodGet, "/audit", nil},
@@ -129,7 +131,7 @@ var routes = []struct {
 func TestWithoutToken(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	c := s.newLandlord(t)
+	c := s.newcomer(t)
 	nobody := client{t: t, url: s.url}
 	expired := client{t: t, url: s.url, token: accessToken(t, object{"sub": uuid.NewString(), "exp": time.Now().Add(-time.Hour).Unix()})}
 	service := client{t: t, url: s.url, token: accessToken(t, object{"sub": uuid.NewString(), "role": "service_role"})}

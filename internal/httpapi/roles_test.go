@@ -80,7 +80,7 @@ func TestRolesOfAThousand(t *testing.T) {
 	ids := make([]uuid.UUID, users)
 	want := make([][]any, users)
 	for n := range callers {
-		callers[n] = s.newLandlord(t)
+		callers[n] = s.newcomer(t)
 		ids[n] = callers[n].id
 		want[n] = []any{}
 		if n%2 == 1 {

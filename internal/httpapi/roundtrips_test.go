@@ -70,6 +70,8 @@ var roundTripTests = []struct {
 }{
 	{"getMe", "GET /me", nil, nil, 2},
 	{"updateMe", "PATCH /me", object{"fullName": "Ann"}, nil, 3},
+	{"getOnboarding", "GET /onboarding", nil, nil, 2},
+	{"updateOnboarding", "PATCH /onboarding", object{"fullName": "Ann"}, nil, 5}, // and shows it, with what there is
 
 	{"getDashboard", "GET /dashboard", nil, nil, 2},
 	{"search", "GET /search?q=1%20canal", nil, nil, 2},
@@ -148,9 +150,9 @@ var roundTripTests = []struct {
 	{"mapImport", "PATCH {import}/mapping", object{"onExisting": "skip"}, nil, 16},
 	{"editImportRow", "PATCH {import}/rows/1", object{"field": "unit", "value": "{new}"}, nil, 17},
 	{"deleteImport", "DELETE {import}", nil, nil, 3},
-	{"runImport", "POST {import}/run", nil, nil, 20}, // here it is run at once
+	{"runImport", "POST {import}/run", nil, nil, 6},
 	{"cancelImport", "POST {import}/cancel", nil, nil, 7},
-	{"undoImport", "POST {run import}/undo", nil, nil, 17},
+	{"undoImport", "POST {cancelled import}/undo", nil, nil, 6},
 	{"downloadUnitsTemplate", "GET /imports/templates/units.csv", nil, nil, 0},
 	{"downloadTenantsTemplate", "GET /imports/templates/tenants.csv", nil, nil, 2},
 	{"downloadPortfolioTemplate", "GET /imports/templates/portfolio.csv", nil, nil, 0},
@@ -288,11 +290,11 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)
 	}
-	if rest, ok := strings.CutPrefix(strings.Replace(path, "{run import}", "{import}", 1), "{import}"); ok {
+	if rest, ok := strings.CutPrefix(strings.Replace(path, "{cancelled import}", "{import}", 1), "{import}"); ok {
 		text := "unit\n" + uuid.NewString() + "\n"
 		made := c.post("/units/import", text, csvType...).ok(http.StatusCreated).header.Get("Location")
-		if strings.HasPrefix(path, "{run") {
-			c.post(made+"/run", nil).ok(http.StatusOK)
+		if strings.HasPrefix(path, "{cancelled") {
+			c.post(made+"/cancel", nil).ok(http.StatusOK)
 		}
 		path = made + rest
 	}
@@ -331,8 +333,8 @@ func TestFirstRequest(t *testing.T) {
 	var trips roundTrips
 	d := dbtest.New(t)
 	s := serveOn(t, d, d.Open(t, db.Config{MaxConns: 1, Configure: trips.count}))
-	s.newLandlord(t).get("/me").ok(http.StatusOK) // opens the connection and prepares the statements
-	c := s.newLandlord(t)
+	s.newcomer(t).get("/me").ok(http.StatusOK) // opens the connection and prepares the statements
+	c := s.newcomer(t)
 	require.EqualValues(t, 4, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
 	require.EqualValues(t, 2, trips.of(func() { c.get("/me").ok(http.StatusOK) }))
 }

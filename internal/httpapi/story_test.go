@@ -132,21 +132,25 @@ func (st *story) invites(anns, bobs map[string]string) {
 		dashboard: 3 units, 1 tenants, 0 open tickets
 		tenant Kim: kim@example.com, INVITED, lives in A1
 		tenancy of A1: ACTIVE
+		unit A1: OCCUPIED
 		invite Kim: kim@example.com, PENDING, to A1, Canal House`})
 	st.step("Ann invites Lee", func() { invite(ann, "Lee", "lee@example.com", anns["A2"]) }, map[string]string{"ann": `
 		dashboard: 3 units, 2 tenants, 0 open tickets
 		tenant Lee: lee@example.com, INVITED, lives in A2
 		tenancy of A2: ACTIVE
+		unit A2: OCCUPIED
 		invite Lee: lee@example.com, PENDING, to A2, Canal House`})
 	st.step("Bob invites Kim, whom he calls by another name", func() { invite(bob, "Kimberley", "Kim@Example.com", bobs["B1"]) }, map[string]string{"bob": `
 		dashboard: 3 units, 1 tenants, 0 open tickets
 		tenant Kimberley: kim@example.com, INVITED, lives in B1
 		tenancy of B1: ACTIVE
+		unit B1: OCCUPIED
 		invite Kimberley: kim@example.com, PENDING, to B1`})
 	st.step("Bob invites Mia", func() { invite(bob, "Mia", "mia@example.com", bobs["B2"]) }, map[string]string{"bob": `
 		dashboard: 3 units, 2 tenants, 0 open tickets
 		tenant Mia: mia@example.com, INVITED, lives in B2
 		tenancy of B2: ACTIVE
+		unit B2: OCCUPIED
 		invite Mia: mia@example.com, PENDING, to B2`})
 	st.quietly("Bob invites into a flat of Ann's", func() {
 		bob.post("/tenants/invite", object{"firstName": "Mia", "lastName": "Kay", "email": "mia@example.com", "unitId": anns["A3"]}).
@@ -159,7 +163,7 @@ func (st *story) claims() {
 	t := st.t
 	t.Helper()
 	claim := func(by string, letter int) answer {
-		return st.callers[by].post("/invites/"+st.mail.letters[letter].Token+"/claim", nil)
+		return st.callers[by].post("/invites/"+st.mail.letters()[letter].Token+"/claim", nil)
 	}
 	st.quietly("others try Kim's link", func() {
 		for _, by := range []string{"ann", "bob", "lee", "mia", "eve"} {

@@ -56,7 +56,7 @@ type supportAccess struct {
 // supportGrantRoutes are the operations of landlords on support's access.
 func (a *API) supportGrantRoutes(api huma.API) {
 	list(api, "/support-grants", "listSupportGrants", "List what you let support see", a.listSupportGrants)
-	create(api, "/support-grants", "createSupportGrant", "Let support see some of your books for a while", a.createSupportGrant)
+	serve(api, sensitive(creation("/support-grants", "createSupportGrant", "Let support see some of your books for a while")), a.createSupportGrant)
 	get(api, "/support-grants/{id}", "getSupportGrant", "Show what you let support see", a.getSupportGrant)
 	change(api, http.MethodPost, "/support-grants/{id}/revoke", "revokeSupportGrant", "Let support see it no longer, at once", a.revokeSupportGrant)
 	list(api, "/support-accesses", "listSupportAccesses", "List what support has read, newest first", a.listSupportAccesses)

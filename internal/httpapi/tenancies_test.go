@@ -288,3 +288,55 @@ func TestSameTenancyTwice(t *testing.T) {
 	c.patch(later, object{"startDate": "2026-03-01"}).refused(http.StatusConflict, "already_exists", "#/startDate")
 	require.Equal(t, fmt.Sprint(body["startDate"]), c.get(later).body["startDate"])
 }
+
+// TestUnitIsOccupiedWhileLet: a tenancy of today shows, whatever the landlord has said
+// or sends back; what else they say stays.
+func TestUnitIsOccupiedWhileLet(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	c, other := s.newLandlord(t), s.newLandlord(t)
+	path := c.created("/units", object{"name": "Flat"})
+	tenant := idOf(c.created("/tenants", object{"firstName": "Jo", "lastName": "Doe"}))
+	shows := func(status string) {
+		t.Helper()
+		require.Equal(t, status, c.get(path).ok(http.StatusOK).body["status"])
+		require.Equal(t, status, c.get("/units").list("units")[0]["status"])
+		for _, asked := range []string{"VACANT", "OCCUPIED", "NOTICE", "OFF_MARKET"} {
+			a := c.get("/units?status=" + asked)
+			require.Equal(t, status == asked, len(a.list("units")) == 1, asked)
+			require.Equal(t, len(a.list("units")), a.pagination("total"), asked)
+		}
+		units := c.get("/dashboard").ok(http.StatusOK).body["units"].(object)
+		for name, number := range map[string]string{"VACANT": "vacant", "OCCUPIED": "occupied", "NOTICE": "notice", "OFF_MARKET": "offMarket"} {
+			require.Equal(t, status == name, units[number] == 1.0, "%s: %v", number, units)
+		}
+	}
+	shows("VACANT")
+	tenancy := c.created("/tenancies", object{"unitId": idOf(path), "tenantId": tenant, "startDate": s.today(t, 0), "endDate": s.today(t, 0)})
+	shows("OCCUPIED")
+	for _, days := range [][2]int{{1, 9}, {-9, -1}} {
+		c.patch(tenancy, object{"startDate": s.today(t, days[0]), "endDate": s.today(t, days[1])}).ok(http.StatusOK)
+		shows("VACANT")
+	}
+	c.patch(tenancy, object{"startDate": s.today(t, -9), "endDate": nil}).ok(http.StatusOK)
+	shows("OCCUPIED")
+	c.created("/tenancies", object{"unitId": idOf(path), "tenantId": tenant, "startDate": s.today(t, -5)}) // they overlap
+	shows("OCCUPIED")
+
+	require.Equal(t, "OCCUPIED", c.patch(path, object{"name": "Loft"}).ok(http.StatusOK).body["status"])
+	require.Equal(t, "OCCUPIED", c.put(path, object{"name": "Loft", "status": "VACANT"}).ok(http.StatusOK).body["status"])
+	require.Equal(t, "OCCUPIED", c.put(path, object{"name": "Loft", "status": "OCCUPIED"}).ok(http.StatusOK).body["status"])
+	for _, status := range []string{"NOTICE", "OFF_MARKET"} {
+		require.Equal(t, status, c.patch(path, object{"status": status}).ok(http.StatusOK).body["status"])
+		shows(status)
+	}
+	c.patch(path, object{"status": "VACANT"}).ok(http.StatusOK)
+	c.patch(path, object{"status": "OCCUPIED"}).ok(http.StatusOK)
+	s.Exec(t, "update app.tenancies set cancelled_at = now()")
+	shows("VACANT")
+	c.patch(path, object{"status": "OCCUPIED"}).ok(http.StatusOK)
+	shows("OCCUPIED") // the landlord says so
+
+	other.created("/units", object{"name": "Flat"})
+	require.Equal(t, "VACANT", other.get("/units").list("units")[0]["status"])
+}

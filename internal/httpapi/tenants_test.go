@@ -315,11 +315,50 @@ func TestDeleteTenant(t *testing.T) {
 	s.Exec(t, `delete from app.tickets`)
 	s.Exec(t, `insert into app.tenant_invites (owner_user_id, tenant_id, email, token_hash, expires_at, created_by)
 		values ($1, $2, 'jo@example.com', sha256('x'), now(), $1)`, c.id, id)
-	inUse(tenant, "invites")
-	s.Exec(t, `delete from app.tenant_invites`)
 
 	c.delete(tenant).ok(http.StatusNoContent)
+	require.Zero(t, s.rows(t, "tenant_invites"), "they go with the tenant")
 	c.get(tenant).refused(http.StatusNotFound, "not_found")
 	c.delete(tenant).refused(http.StatusForbidden, "forbidden")
 	c.delete(unit).ok(http.StatusNoContent)
+}
+
+// TestDeleteInvitedTenant: with a tenant go their invites, and their login with the
+// landlord, and nothing of anybody else's.
+func TestDeleteInvitedTenant(t *testing.T) {
+	t.Parallel()
+	s, mail := serveInvites(t)
+	ann, bob, kim := s.newLandlord(t), s.newLandlord(t), s.newPerson(t, "kim@example.com")
+	for _, c := range []client{ann, bob} {
+		flat := idOf(c.created("/units", object{"name": "Flat"}))
+		c.post("/tenants/invite", kay(object{"unitId": flat})).ok(http.StatusCreated)
+		kim.post("/invites/"+mail.newest()+"/claim", nil).ok(http.StatusOK)
+	}
+	others := bob.get("/tenant-invites").text
+	tenant := ann.get("/tenants").list("tenants")[0]["id"].(string)
+	tenancy := ann.get("/tenancies").list("tenancies")[0]["id"].(string)
+	path := "/tenants/" + tenant
+	ann.delete(path).refused(http.StatusConflict, "archive_first")
+	ann.patch(path, object{"archived": true}).ok(http.StatusOK)
+	ann.delete(path).refused(http.StatusConflict, "in_use")
+	require.Len(t, ann.get("/tenant-invites").list("tenantInvites"), 1, "what is refused leaves all")
+	bob.delete(path).refused(http.StatusForbidden, "forbidden")
+	require.Len(t, kim.get("/portal/homes").list("homes"), 2)
+
+	ann.patch("/tenancies/"+tenancy, object{"cancelled": true}).ok(http.StatusOK)
+	ann.delete("/tenancies/" + tenancy).ok(http.StatusNoContent)
+	request := "X-Request-Id: delete-invited"
+	ann.delete(path, request).ok(http.StatusNoContent)
+	require.Empty(t, ann.get("/tenant-invites").list("tenantInvites"))
+	gone := map[any]any{}
+	for _, e := range ann.get("/audit?action=delete").list("audit") {
+		if e["requestId"] == "delete-invited" {
+			gone[e["table"]] = e["before"].(object)["token_hash"]
+		}
+	}
+	require.Equal(t, map[any]any{"tenants": nil, "tenant_invites": "***"}, gone)
+	s.nobody(t).get("/invites/"+mail.letters()[0].Token).refused(http.StatusNotFound, "invite_unknown")
+	require.Len(t, kim.get("/portal/homes").list("homes"), 1)
+	require.Equal(t, others, bob.get("/tenant-invites").text)
+	ann.post("/tenants/invite", kay(nil)).ok(http.StatusCreated) // they may come again
 }

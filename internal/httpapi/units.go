@@ -16,7 +16,7 @@ type UnitData struct {
 	Name       line       `json:"name" maxLength:"200" example:"Flat 3" doc:"Unique within its property, in any case"`
 	PropertyID *uuid.UUID `json:"propertyId,omitempty" nullable:"true" format:"uuid" doc:"The property it stands in, if any"`
 	Kind       string     `json:"kind,omitempty" enum:"apartment,house,room,parking,storage,office,shop,other" default:"apartment"`
-	Status     string     `json:"status,omitempty" enum:"VACANT,OCCUPIED,NOTICE,OFF_MARKET" default:"VACANT"`
+	Status     string     `json:"status,omitempty" enum:"VACANT,OCCUPIED,NOTICE,OFF_MARKET" default:"VACANT" doc:"What is VACANT shows as OCCUPIED while a tenancy runs"`
 	Address
 	Bedrooms    *int16   `json:"bedrooms,omitempty" nullable:"true" minimum:"0" maximum:"99" example:"2"`
 	Bathrooms   *float64 `json:"bathrooms,omitempty" nullable:"true" minimum:"0" maximum:"99" multipleOf:"0.5" example:"1.5"`
@@ -82,18 +82,23 @@ func (a *API) listUnits(ctx context.Context, in *listUnitsInput) (*listUnitsOutp
 
 var unitsResource = resource[query.Unit, UnitData, unit]{
 	path: "/units", name: "Unit", noun: "a unit",
-	read: query.New().Unit, lock: query.New().UnitForUpdate,
+	read: func(ctx context.Context, tx query.DBTX, id uuid.UUID) (query.Unit, error) {
+		row, err := query.New().Unit(ctx, tx, id)
+		return query.Unit(row), err
+	},
+	lock: query.New().UnitForUpdate,
 	create: func(ctx context.Context, tx query.DBTX, d UnitData) (query.Unit, error) {
 		return query.New().UnitCreate(ctx, tx, d.params())
 	},
 	update: func(ctx context.Context, tx *db.Tx, id uuid.UUID, d UnitData) (query.Unit, error) {
 		p := d.params()
-		return query.New().UnitUpdate(ctx, tx, query.UnitUpdateParams{
+		row, err := query.New().UnitUpdate(ctx, tx, query.UnitUpdateParams{
 			ID: id, PropertyID: p.PropertyID, Name: p.Name, Kind: p.Kind, Status: p.Status,
 			Address1: p.Address1, Address2: p.Address2, City: p.City, State: p.State,
 			PostalCode: p.PostalCode, Country: p.Country, Bedrooms: p.Bedrooms, Bathrooms: p.Bathrooms,
 			AreaM2: p.AreaM2, ExternalRef: p.ExternalRef, Archived: p.Archived,
 		})
+		return query.Unit(row), err
 	},
 	remove: query.New().UnitDelete,
 	show:   toUnit, data: unitData,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,11 +38,18 @@ type amrEntry struct {
 	Timestamp int64  `json:"timestamp"`
 }
 
+const (
+	aal1 = "aal1"
+	aal2 = "aal2"
+)
+
 // AnonKey returns a token with the role anon and no subject, for clients that
 // insist on an API key. It signs nobody in and is valid for ten years.
-func (s *Server) AnonKey() (string, error) {
+func (s *Server) AnonKey() (string, error) { return s.apiKey("anon") }
+
+func (s *Server) apiKey(role string) (string, error) {
 	now := s.now()
-	return s.keys.sign(map[string]any{"iss": s.cfg.ExternalURL, "role": "anon", "iat": now.Unix(), "exp": now.AddDate(10, 0, 0).Unix()})
+	return s.keys.sign(map[string]any{"iss": s.cfg.ExternalURL, "role": role, "iat": now.Unix(), "exp": now.AddDate(10, 0, 0).Unix()})
 }
 
 // accessToken signs the claims of a session as the custom-access-token hook
@@ -58,10 +66,14 @@ func (s *Server) accessToken(r *http.Request, tx pgx.Tx, u *user, session uuid.U
 	if err != nil {
 		return "", expires, fmt.Errorf("read authentication methods: %w", err)
 	}
+	aal := aal1
+	if slices.ContainsFunc(amr, func(e amrEntry) bool { return e.Method == byTOTP }) {
+		aal = aal2
+	}
 	draft := claims{
 		Issuer: s.cfg.ExternalURL, Subject: u.ID.String(), Audience: u.Aud, ExpiresAt: expires.Unix(), IssuedAt: now.Unix(),
 		Email: u.Email, Phone: u.Phone, AppMetadata: u.AppMetadata, UserMetadata: u.UserMetadata,
-		Role: u.Role, AAL: "aal1", AMR: amr, SessionID: session, IsAnonymous: u.IsAnonymous,
+		Role: u.Role, AAL: aal, AMR: amr, SessionID: session, IsAnonymous: u.IsAnonymous,
 	}
 	if s.cfg.Hooks.CustomAccessToken == nil {
 		token, err := s.keys.sign(draft)
@@ -80,98 +92,147 @@ func (s *Server) accessToken(r *http.Request, tx pgx.Tx, u *user, session uuid.U
 	return token, expires, err
 }
 
-// checkClaims reports what the real service demands of the hook's answer. That
-// subject, role and expiry are still the draft's is not among it.
+// claimTypes are the real service's demands on what the token hook returns: the
+// JSON types of a claim, and whether it has to be there. That subject, role and
+// expiry are still the draft's is not among them.
+var claimTypes = []struct {
+	name     string
+	required bool
+	types    []string // empty for any
+}{
+	{"aud", true, []string{"string", "array"}},
+	{"exp", true, []string{"integer"}},
+	{"iat", true, []string{"integer"}},
+	{"sub", true, []string{"string"}},
+	{"email", true, []string{"string"}},
+	{"phone", true, []string{"string"}},
+	{"role", true, []string{"string"}},
+	{"aal", true, []string{"string"}},
+	{"session_id", true, []string{"string"}},
+	{"is_anonymous", true, nil},
+	{"iss", false, []string{"string"}},
+	{"jti", false, []string{"string"}},
+	{"nbf", false, []string{"integer"}},
+	{"client_id", false, []string{"string"}},
+	{"app_metadata", false, []string{"object"}},
+	{"user_metadata", false, []string{"object"}},
+	{"amr", false, []string{"array"}},
+}
+
+// checkClaims returns the claims that a token hook answered with.
 func checkClaims(text json.RawMessage) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var got map[string]any
+	var got any
 	if err := decoder.Decode(&got); err != nil {
-		return nil, fail(http.StatusInternalServerError, "unexpected_failure", "Hook output claims are not an object").because(err)
+		return nil, malformed(err)
 	}
-	isText := func(v any) bool { _, ok := v.(string); return ok }
-	isObject := func(v any) bool { _, ok := v.(map[string]any); return ok }
-	isInteger := func(v any) bool {
-		n, ok := v.(json.Number)
-		if !ok {
-			return false
-		}
-		_, err := n.Int64()
-		return err == nil
+	if got == nil {
+		return nil, wrongClaims([]string{wrongType("(root)", "object", nil)})
 	}
-	isList := func(v any, of ...func(any) bool) bool {
-		list, ok := v.([]any)
-		return ok && !slices.ContainsFunc(list, func(item any) bool {
-			return !slices.ContainsFunc(of, func(is func(any) bool) bool { return is(item) })
-		})
+	claims, ok := got.(map[string]any)
+	if !ok {
+		return nil, malformed(errors.New("claims are no object"))
 	}
-	var bad []string
-	for _, rule := range []struct {
-		name     string
-		required bool
-		is       func(any) bool
-	}{
-		{"aud", true, func(v any) bool { return isText(v) || isList(v, isText) }},
-		{"exp", true, isInteger},
-		{"iat", true, isInteger},
-		{"sub", true, isText},
-		{"email", true, isText},
-		{"phone", true, isText},
-		{"role", true, isText},
-		{"aal", true, isText},
-		{"session_id", true, isText},
-		{"is_anonymous", true, func(any) bool { return true }},
-		{"iss", false, isText},
-		{"jti", false, isText},
-		{"nbf", false, isInteger},
-		{"client_id", false, isText},
-		{"app_metadata", false, isObject},
-		{"user_metadata", false, isObject},
-		{"amr", false, func(v any) bool { return isList(v, isText, isObject) }},
-	} {
-		value, present := got[rule.name]
+	var missing, wrong []string
+	for _, c := range claimTypes {
+		value, present := claims[c.name]
 		switch {
-		case !present && rule.required:
-			bad = append(bad, rule.name+" is required")
-		case present && !rule.is(value):
-			bad = append(bad, rule.name+" has the wrong type")
+		case !present && c.required:
+			missing = append(missing, "- (root): "+c.name+" is required\n")
+		case present && len(c.types) > 0 && !slices.Contains(c.types, jsonType(value)):
+			expected := c.types[0]
+			if len(c.types) > 1 {
+				expected = "[" + strings.Join(c.types, ",") + "]"
+			}
+			wrong = append(wrong, wrongType(c.name, expected, value))
 		}
 	}
-	if len(bad) > 0 {
-		return nil, fail(http.StatusInternalServerError, "unexpected_failure",
-			"output claims do not conform to the expected schema: %s", strings.Join(bad, ", "))
+	if methods, ok := claims["amr"].([]any); ok {
+		for i, m := range methods {
+			if t := jsonType(m); t != "string" && t != "object" {
+				wrong = append(wrong, fmt.Sprintf("- amr.%d: Must validate at least one schema (anyOf)\n", i))
+			}
+		}
 	}
-	return got, nil
+	if all := slices.Concat(missing, wrong); len(all) > 0 {
+		return nil, wrongClaims(all)
+	}
+	return claims, nil
+}
+
+func wrongClaims(lines []string) error {
+	return fail(http.StatusInternalServerError, "", "output claims do not conform to the expected schema: \n%s", strings.Join(lines, ""))
+}
+
+func wrongType(name, expected string, value any) string {
+	return fmt.Sprintf("- %s: Invalid type. Expected: %s, given: %s\n", name, expected, jsonType(value))
+}
+
+// jsonType is JSON Schema's name for the type of a decoded value.
+func jsonType(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	case json.Number:
+		if _, err := v.Int64(); err == nil {
+			return "integer"
+		}
+		return "number"
+	default:
+		return "object"
+	}
 }
 
 // caller is who a bearer token of ours belongs to.
 type caller struct {
 	user    *user
 	session uuid.UUID
+	aal     string
+	since   time.Time // when the session began
 }
 
-// authenticate checks signature, expiry, user and session, and like the real
-// service nothing else: no issuer, no audience.
-func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, error) {
+// bearer returns the claims of the request's token after a check of signature and
+// expiry, and like the real service of nothing else: no issuer, no audience.
+func (s *Server) bearer(r *http.Request) ([]byte, error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, fail(http.StatusUnauthorized, "no_authorization", "This endpoint requires a valid Bearer token")
 	}
-	badJWT := func(why string) *failure { return fail(http.StatusForbidden, "bad_jwt", "invalid JWT: %s", why) }
 	payload, err := s.keys.verify(token)
 	if err != nil {
-		return nil, badJWT("unable to parse or verify signature")
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse or verify signature")
+	}
+	var got struct {
+		ExpiresAt *int64 `json:"exp"`
+	}
+	if err := json.Unmarshal(payload, &got); err != nil {
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse claims")
+	}
+	if got.ExpiresAt != nil && s.now().Unix() >= *got.ExpiresAt {
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: token is expired")
+	}
+	return payload, nil
+}
+
+// authenticate finds the user and session of the request's token.
+func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, error) {
+	payload, err := s.bearer(r)
+	if err != nil {
+		return nil, err
 	}
 	var got struct {
 		Subject   string `json:"sub"`
 		SessionID string `json:"session_id"`
-		ExpiresAt *int64 `json:"exp"`
 	}
 	if err := json.Unmarshal(payload, &got); err != nil {
-		return nil, badJWT("unable to parse claims")
-	}
-	if got.ExpiresAt != nil && s.now().Unix() >= *got.ExpiresAt {
-		return nil, badJWT("token is expired")
+		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid JWT: unable to parse claims")
 	}
 	if got.Subject == "" {
 		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid claim: missing sub claim")
@@ -191,15 +252,16 @@ func (s *Server) authenticate(ctx context.Context, r *http.Request) (*caller, er
 	if err != nil {
 		return nil, fail(http.StatusForbidden, "bad_jwt", "invalid claim: session_id claim must be a UUID")
 	}
-	var open bool
-	if err := s.cfg.Pool.QueryRow(ctx, sessionExistsSQL, pgx.NamedArgs{"id": session}).Scan(&open); err != nil {
-		return nil, fmt.Errorf("find session: %w", err)
-	}
-	if !open {
+	c := &caller{user: u, session: session}
+	err = s.cfg.Pool.QueryRow(ctx, sessionByIDSQL, pgx.NamedArgs{"id": session}).Scan(&c.aal, &c.since)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, fail(http.StatusForbidden, "session_not_found", "Session from session_id claim in JWT does not exist")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find session: %w", err)
 	}
 	if u.banned(s.now()) {
 		return nil, fail(http.StatusForbidden, "user_banned", "User is banned")
 	}
-	return &caller{user: u, session: session}, nil
+	return c, nil
 }

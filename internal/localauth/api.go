@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -24,7 +23,8 @@ const audience = "authenticated"
 type handler func(http.ResponseWriter, *http.Request) error
 
 // Handler serves the REST API, at the root like the bare service and under
-// /auth/v1 like the hosted one.
+// /auth/v1 like the hosted one. A test of a provider that is slow, or away, puts a
+// handler of its own before it.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
@@ -32,14 +32,36 @@ func (s *Server) Handler() http.Handler {
 		"POST /token":                s.token,
 		"GET /user":                  s.user,
 		"PUT /user":                  s.updateUser,
+		"GET /reauthenticate":        s.reauthenticate,
 		"POST /logout":               s.logout,
 		"POST /recover":              s.recover,
+		"POST /otp":                  s.otp,
+		"POST /magiclink":            s.magicLink,
 		"POST /resend":               s.resend,
 		"POST /verify":               s.verifyCode,
 		"GET /verify":                s.followLink,
 		"GET /settings":              s.settings,
 		"GET /health":                s.health,
 		"GET /.well-known/jwks.json": s.jwks,
+
+		"GET /authorize":      s.authorize,
+		"GET /callback":       s.callback,
+		"POST /callback":      s.callback,
+		"GET " + consentPath:  s.consent,
+		"POST " + consentPath: s.consented,
+
+		"POST /factors":                       s.enroll,
+		"DELETE /factors/{factor_id}":         s.unenroll,
+		"POST /factors/{factor_id}/challenge": s.challengeFactor,
+		"POST /factors/{factor_id}/verify":    s.verifyFactor,
+
+		"POST /invite":                  s.asAdmin(s.invite),
+		"GET /admin/users":              s.asAdmin(s.adminList),
+		"POST /admin/users":             s.asAdmin(s.adminCreate),
+		"GET /admin/users/{user_id}":    s.asAdmin(s.adminGet),
+		"PUT /admin/users/{user_id}":    s.asAdmin(s.adminUpdate),
+		"DELETE /admin/users/{user_id}": s.asAdmin(s.adminDelete),
+		"POST /admin/generate_link":     s.asAdmin(s.generateLink),
 	} {
 		mux.HandleFunc(pattern, s.answer(h))
 	}
@@ -53,6 +75,10 @@ func (s *Server) Handler() http.Handler {
 // line has the path without the query, which may hold a code.
 func (s *Server) answer(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead { // which the mux takes for GET: a link would be used up
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
 		start := time.Now()
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequestBytes)
 		err := protect(h, w, r)
@@ -61,14 +87,18 @@ func (s *Server) answer(h handler) http.HandlerFunc {
 			return
 		}
 		f := failureOf(err)
-		id := writeFailure(w, r, f)
-		log := s.cfg.Logger.With("method", r.Method, "path", r.URL.Path, "status", f.status, "code", f.code, "took", time.Since(start))
-		if f.status >= http.StatusInternalServerError && r.Context().Err() == nil {
-			log.ErrorContext(r.Context(), "local auth failed", "error_id", id, "error", err)
-			return
-		}
-		log.InfoContext(r.Context(), "local auth refused")
+		f.id = writeFailure(w, r, f)
+		s.logFailure(r, f)
 	}
+}
+
+func (s *Server) logFailure(r *http.Request, f *failure) {
+	log := s.cfg.Logger.With("method", r.Method, "path", r.URL.Path, "status", f.status, "code", f.code)
+	if f.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		log.ErrorContext(r.Context(), "local auth failed", "error_id", f.id, "error", f)
+		return
+	}
+	log.InfoContext(r.Context(), "local auth refused")
 }
 
 func protect(h handler, w http.ResponseWriter, r *http.Request) (err error) {
@@ -86,8 +116,12 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) settings(w http.ResponseWriter, _ *http.Request) error {
+	external := map[string]bool{"email": true, "phone": false, "anonymous_users": false}
+	for _, provider := range s.cfg.OAuthProviders {
+		external[provider] = true
+	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"external":                         map[string]bool{"email": true, "phone": false, "anonymous_users": false},
+		"external":                         external,
 		"disable_signup":                   false,
 		"mailer_autoconfirm":               s.cfg.Autoconfirm,
 		"phone_autoconfirm":                false,
@@ -170,29 +204,4 @@ func clientIP(r *http.Request) string {
 		return ""
 	}
 	return host
-}
-
-// redirectTarget is where a mail's link leads: the address that the request
-// names if it is on the site's host or on this machine, else the site.
-func (s *Server) redirectTarget(r *http.Request) string {
-	for _, text := range []string{r.URL.Query().Get("redirect_to"), r.Header.Get("redirect_to")} {
-		if text != "" && s.mayRedirect(text) {
-			return text
-		}
-	}
-	return s.cfg.SiteURL
-}
-
-func (s *Server) mayRedirect(text string) bool {
-	target, err := url.Parse(text)
-	if err != nil || (target.Scheme != "http" && target.Scheme != "https") {
-		return false
-	}
-	if host := target.Hostname(); host == "localhost" {
-		return true
-	} else if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-		return true
-	}
-	site, err := url.Parse(s.cfg.SiteURL)
-	return err == nil && target.Scheme == site.Scheme && target.Host == site.Host
 }

@@ -3,75 +3,38 @@ package localauth
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
-	"net/url"
-	"strconv"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-)
-
-const (
-	confirmationToken = "confirmation_token"
-	recoveryToken     = "recovery_token"
 )
 
 // recover mails a recovery code. The answer is the same for unknown addresses,
 // but the mail interval binds existing ones only, as in the real service.
 func (s *Server) recover(w http.ResponseWriter, r *http.Request) error {
 	var q struct {
-		Email         string `json:"email"`
-		CodeChallenge string `json:"code_challenge"`
-	}
-	if err := decode(r, &q); err != nil {
-		return err
-	}
-	if q.CodeChallenge != "" {
-		return noPKCE()
-	}
-	return s.mailTo(w, r, q.Email, "recovery", func(*user) bool { return true })
-}
-
-// resend mails the sign-up code once more to who has not used it yet.
-func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
-	var q struct {
-		Type  string `json:"type"`
 		Email string `json:"email"`
+		challenge
 	}
 	if err := decode(r, &q); err != nil {
 		return err
 	}
-	switch q.Type {
-	case "signup":
-	case "email_change": // nothing is ever pending
-		writeJSON(w, http.StatusOK, struct{}{})
-		return nil
-	case "sms", "phone_change":
-		return fail(http.StatusBadRequest, "phone_provider_disabled", "Phone logins are disabled")
-	default:
-		return fail(http.StatusBadRequest, "validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")
+	if q.Email == "" {
+		return fail(http.StatusBadRequest, "validation_failed", "Password recovery requires an email")
 	}
-	return s.mailTo(w, r, q.Email, "signup", func(u *user) bool { return !u.confirmed() })
-}
-
-func (s *Server) mailTo(w http.ResponseWriter, r *http.Request, address, action string, wanted func(*user) bool) error {
-	email, err := normalEmail(address)
+	email, err := normalEmail(q.Email)
 	if err != nil {
+		return err
+	}
+	if err := q.check(); err != nil {
 		return err
 	}
 	u, err := userByEmail(r.Context(), s.cfg.Pool, email, requestAudience(r))
 	if err != nil {
 		return err
 	}
-	if u != nil && wanted(u) {
-		err := pgx.BeginFunc(r.Context(), s.cfg.Pool, func(tx pgx.Tx) error { return s.sendCode(r, tx, u, action) })
-		if err != nil {
+	if u != nil {
+		if err := s.mailLink(r, u, "recovery", byRecovery, q.challenge); err != nil {
 			return err
 		}
 	}
@@ -79,187 +42,178 @@ func (s *Server) mailTo(w http.ResponseWriter, r *http.Request, address, action 
 	return nil
 }
 
-// sendCode replaces the user's code for action by a new one and hands it to the
-// send-email hook, else to Deliver. Both run inside the transaction, before it
-// is sure to commit; their error undoes it.
-func (s *Server) sendCode(r *http.Request, tx pgx.Tx, u *user, action string) error {
-	ctx, now := r.Context(), s.now()
-	kind, sent := confirmationToken, u.ConfirmationSentAt
-	if action == "recovery" {
-		kind, sent = recoveryToken, u.RecoverySentAt
+// resend mails a code once more to who has not used it yet.
+func (s *Server) resend(w http.ResponseWriter, r *http.Request) error {
+	var q struct {
+		Type  string `json:"type"`
+		Email string `json:"email"`
+		Phone string `json:"phone"`
+		challenge
 	}
-	if sent != nil && now.Before(sent.Add(s.cfg.MailInterval)) {
-		left := int(sent.Add(s.cfg.MailInterval).Sub(now).Seconds())
-		return fail(http.StatusTooManyRequests, "over_email_send_rate_limit", "For security purposes, you can only request this after %d seconds.", left)
-	}
-	number, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
-	if err != nil {
-		return fmt.Errorf("draw code: %w", err)
-	}
-	code := fmt.Sprintf("%06d", number)
-	hash := codeHash(u.Email, code)
-	_, err = tx.Exec(ctx, oneTimeTokenPutSQL, pgx.NamedArgs{
-		"id": uuid.New(), "user_id": u.ID, "token_type": kind, "token_hash": hash, "email": u.Email, "now": now,
-	})
-	if err != nil {
-		return fmt.Errorf("store code: %w", err)
-	}
-	redirect := s.redirectTarget(r)
-	if hook := s.cfg.Hooks.SendEmail; hook != nil {
-		err = s.hooks.mailHook(r, hook, u, emailData{
-			Token: code, TokenHash: hash, RedirectTo: redirect, Action: action, SiteURL: s.cfg.ExternalURL,
-		})
-	} else {
-		link := s.cfg.ExternalURL + "/verify?" + url.Values{"token": {hash}, "type": {action}, "redirect_to": {redirect}}.Encode()
-		err = s.cfg.Deliver(ctx, Mail{To: u.Email, Action: action, Code: code, TokenHash: hash, Link: link, RedirectTo: redirect})
-	}
-	if err != nil {
-		return fmt.Errorf("send mail: %w", err)
-	}
-	if _, err = tx.Exec(ctx, userCodeSentSQL, pgx.NamedArgs{"id": u.ID, "token_type": kind, "now": now}); err != nil {
-		return fmt.Errorf("note the mail: %w", err)
-	}
-	return nil
-}
-
-// codeHash is the form of a code in links and in the database: SHA-224 in hex.
-func codeHash(email, code string) string {
-	sum := sha256.Sum224([]byte(email + code))
-	return hex.EncodeToString(sum[:])
-}
-
-type verifyRequest struct {
-	Type       string `json:"type"`
-	Token      string `json:"token"`
-	TokenHash  string `json:"token_hash"`
-	Email      string `json:"email"`
-	Phone      string `json:"phone"`
-	RedirectTo string `json:"redirect_to"`
-}
-
-// verifyCode trades a code with its address, or a hash alone, for a session.
-func (s *Server) verifyCode(w http.ResponseWriter, r *http.Request) error {
-	var q verifyRequest
 	if err := decode(r, &q); err != nil {
 		return err
 	}
-	if (q.Token == "") == (q.TokenHash == "") {
-		return fail(http.StatusBadRequest, "validation_failed", "Verify requires either a token or a token hash")
-	}
-	expired := "Email link is invalid or has expired"
-	var owner *uuid.UUID
-	if q.Token != "" {
-		if q.Email == "" {
-			return fail(http.StatusBadRequest, "validation_failed", "Only an email address or phone number should be provided on verify")
-		}
-		expired = "Token has expired or is invalid"
-		email, err := normalEmail(q.Email)
-		if err != nil {
-			return fail(http.StatusUnprocessableEntity, "validation_failed", "Invalid email format")
-		}
-		u, err := userByEmail(r.Context(), s.cfg.Pool, email, requestAudience(r))
-		if err != nil {
+	switch q.Type {
+	case "signup", "email_change":
+		if err := q.check(); err != nil {
 			return err
 		}
-		if u == nil {
-			return fail(http.StatusForbidden, "otp_expired", "%s", expired)
-		}
-		owner, q.TokenHash = &u.ID, codeHash(email, q.Token)
-	} else if q.Email != "" || q.Phone != "" || q.RedirectTo != "" {
-		return fail(http.StatusBadRequest, "validation_failed", "Only the token_hash and type should be provided")
-	}
-	answer, err := s.redeem(w, r, q.Type, q.TokenHash, owner, expired)
-	if err != nil {
-		return err
-	}
-	writeJSON(w, http.StatusOK, answer)
-	return nil
-}
-
-// followLink is the GET of a mail's link: session and error alike travel in the
-// fragment of a redirect, where no server sees them.
-func (s *Server) followLink(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	if q.Get("type") == "" || q.Get("token") == "" {
-		return fail(http.StatusBadRequest, "validation_failed", "Verify requires a verification type and a token hash")
-	}
-	fragment := url.Values{"sb": {""}}
-	answer, err := s.redeem(w, r, q.Get("type"), q.Get("token"), nil, "Email link is invalid or has expired")
-	if f, ok := errors.AsType[*failure](err); ok && f.status < http.StatusInternalServerError {
-		fragment.Set("error", "access_denied")
-		fragment.Set("error_code", f.code)
-		fragment.Set("error_description", f.message)
-	} else if err != nil {
-		return err
-	} else {
-		fragment.Set("access_token", answer.AccessToken)
-		fragment.Set("expires_at", strconv.FormatInt(answer.ExpiresAt, 10))
-		fragment.Set("expires_in", strconv.Itoa(answer.ExpiresIn))
-		fragment.Set("refresh_token", answer.RefreshToken)
-		fragment.Set("token_type", answer.TokenType)
-		fragment.Set("type", q.Get("type"))
-	}
-	http.Redirect(w, r, s.redirectTarget(r)+"#"+fragment.Encode(), http.StatusSeeOther)
-	return nil
-}
-
-// redeem uses a code up and opens a session. owner, if known, must be whose code
-// it is.
-func (s *Server) redeem(w http.ResponseWriter, r *http.Request, kind, hash string, owner *uuid.UUID, expired string) (*sessionAnswer, error) {
-	var types []string
-	switch kind {
-	case "signup", "invite":
-		types = []string{confirmationToken}
-	case "recovery", "magiclink":
-		types = []string{recoveryToken}
-	case "email":
-		types = []string{confirmationToken, recoveryToken}
-	case "email_change": // never issued
+	case "sms", "phone_change":
 	default:
-		return nil, fail(http.StatusBadRequest, "validation_failed", "Invalid email verification type")
+		return fail(http.StatusBadRequest, "validation_failed", "Missing one of these types: signup, email_change, sms, phone_change")
 	}
-	ctx := r.Context()
-	var answer *sessionAnswer
-	err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		u, found, err := s.takeCode(ctx, tx, hash, types, owner)
-		if err != nil {
-			return err
-		}
-		if u == nil {
-			return fail(http.StatusForbidden, "otp_expired", "%s", expired)
-		}
-		if u.banned(s.now()) {
-			return fail(http.StatusForbidden, "user_banned", "User is banned")
-		}
-		// Whoever reads the mails of an address has proven it, by either code.
-		if err := s.confirm(ctx, tx, u); err != nil {
-			return err
-		}
-		if found == confirmationToken {
-			if _, err := tx.Exec(ctx, identityVerifySQL, pgx.NamedArgs{"user_id": u.ID, "now": s.now()}); err != nil {
-				return fmt.Errorf("verify identity: %w", err)
-			}
-		}
-		answer, err = s.openSession(w, r, tx, u, "otp")
+	switch {
+	case q.Email == "" && q.Type == "signup":
+		return fail(http.StatusBadRequest, "validation_failed", "Type provided requires an email address")
+	case q.Phone != "":
+		return fail(http.StatusBadRequest, "phone_provider_disabled", "Phone logins are disabled")
+	case q.Email == "":
+		return fail(http.StatusBadRequest, "validation_failed", "Missing email address or phone number")
+	}
+	email, err := normalEmail(q.Email)
+	if err != nil {
 		return err
-	})
-	return answer, err
-}
-
-// takeCode removes a code and returns whose it was, or nil if there is none or
-// it is too old.
-func (s *Server) takeCode(ctx context.Context, tx pgx.Tx, hash string, types []string, owner *uuid.UUID) (*user, string, error) {
-	var userID uuid.UUID
-	var found string
-	var made time.Time
-	err := tx.QueryRow(ctx, oneTimeTokenTakeSQL, pgx.NamedArgs{"token_hash": hash, "token_types": types, "user_id": owner}).
-		Scan(&userID, &found, &made)
-	if errors.Is(err, pgx.ErrNoRows) || (err == nil && s.now().After(made.Add(codeLife))) {
-		return nil, "", nil
+	}
+	u, err := userByEmail(r.Context(), s.cfg.Pool, email, requestAudience(r))
+	if err != nil {
+		return err
+	}
+	switch {
+	case u == nil:
+	case q.Type == "signup" && !u.confirmed():
+		err = s.mailLink(r, u, "signup", bySignup, q.challenge)
+	case q.Type == "email_change" && u.NewEmail != "":
+		err = s.mailEmailChange(r, u, u.NewEmail, q.challenge)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("take code: %w", err)
+		return err
 	}
-	u, err := userByID(ctx, tx, userID)
-	return u, found, err
+	writeJSON(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// mailLink begins a flow, if the request has a challenge, and mails its code.
+func (s *Server) mailLink(r *http.Request, u *user, action, method string, c challenge) error {
+	ctx := r.Context()
+	return pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+		if err := s.beginFlow(ctx, tx, u, method, c); err != nil {
+			return err
+		}
+		return s.sendCode(r, tx, u, action, c)
+	})
+}
+
+func (s *Server) mailEmailChange(r *http.Request, u *user, email string, c challenge) error {
+	return pgx.BeginFunc(r.Context(), s.cfg.Pool, func(tx pgx.Tx) error { return s.askEmailChange(r, tx, u, email, c) })
+}
+
+func (s *Server) askEmailChange(r *http.Request, tx pgx.Tx, u *user, email string, c challenge) error {
+	if err := s.beginFlow(r.Context(), tx, u, byEmailChange, c); err != nil {
+		return err
+	}
+	return s.sendEmailChange(r, tx, u, email, c)
+}
+
+type otpRequest struct {
+	Email      string         `json:"email"`
+	Phone      string         `json:"phone"`
+	CreateUser bool           `json:"create_user"`
+	Channel    string         `json:"channel"`
+	Data       map[string]any `json:"data"`
+	challenge
+}
+
+// otp mails a link and a code that sign in, to a new user too unless the request
+// says otherwise.
+func (s *Server) otp(w http.ResponseWriter, r *http.Request) error {
+	q := otpRequest{CreateUser: true}
+	if err := decode(r, &q); err != nil {
+		return err
+	}
+	switch {
+	case q.Email != "" && q.Phone != "":
+		return fail(http.StatusBadRequest, "validation_failed", "Only an email address or phone number should be provided")
+	case q.Email != "" && q.Channel != "":
+		return fail(http.StatusBadRequest, "validation_failed", "Channel should only be specified with Phone OTP")
+	}
+	if err := q.check(); err != nil {
+		return err
+	}
+	switch {
+	case q.Phone != "":
+		return fail(http.StatusBadRequest, "phone_provider_disabled", "Unsupported phone provider")
+	case q.Email == "":
+		return fail(http.StatusBadRequest, "validation_failed", "One of email or phone must be set")
+	}
+	return s.mailMagicLink(w, r, q)
+}
+
+// magicLink is the older form of otp.
+func (s *Server) magicLink(w http.ResponseWriter, r *http.Request) error {
+	q := otpRequest{}
+	if err := decode(r, &q); err != nil {
+		return err
+	}
+	if q.Email == "" {
+		return fail(http.StatusUnprocessableEntity, "validation_failed", "Password recovery requires an email")
+	}
+	if err := q.check(); err != nil {
+		return err
+	}
+	q.CreateUser = true
+	return s.mailMagicLink(w, r, q)
+}
+
+// mailMagicLink signs up whoever is not confirmed, with a password that nobody
+// knows: the mail of a sign-up signs in just as well. Where sign-ups are
+// confirmed at once there is none, and the link follows.
+func (s *Server) mailMagicLink(w http.ResponseWriter, r *http.Request, q otpRequest) error {
+	ctx := r.Context()
+	disabled := fail(http.StatusUnprocessableEntity, "otp_disabled", "Signups not allowed for otp")
+	email, err := normalEmail(q.Email)
+	if err != nil && !q.CreateUser {
+		return disabled.because(err) // what is no address has no user either
+	}
+	if err != nil {
+		return err
+	}
+	u, err := userByEmail(ctx, s.cfg.Pool, email, requestAudience(r))
+	if err != nil {
+		return err
+	}
+	if u == nil && !q.CreateUser {
+		return disabled
+	}
+	if u == nil || !u.confirmed() {
+		if u, err = s.signupForLink(ctx, r, email, q); err != nil {
+			return err
+		}
+	}
+	if u != nil {
+		if err := s.mailLink(r, u, "magiclink", byMagicLink, q.challenge); err != nil {
+			return err
+		}
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
+	return nil
+}
+
+// signupForLink returns the user if a link is still to be mailed.
+func (s *Server) signupForLink(ctx context.Context, r *http.Request, email string, q otpRequest) (*user, error) {
+	signup := signupRequest{Email: email, Password: rand.Text(), Data: q.Data, challenge: q.challenge}
+	if err := signup.check(); err != nil {
+		return nil, err
+	}
+	// The answer of the sign-up, headers included, is not for the caller.
+	if _, err := s.register(http.Header{}, r, signup); err != nil {
+		return nil, err
+	}
+	if !s.cfg.Autoconfirm {
+		return nil, nil
+	}
+	u, err := userByEmail(ctx, s.cfg.Pool, email, requestAudience(r))
+	if err == nil && u == nil {
+		err = fmt.Errorf("the user of a sign-up is gone")
+	}
+	return u, err
 }

@@ -22,6 +22,8 @@ type failure struct {
 	message string
 	reasons []string // of a weak password
 	cause   error    // for the log only
+	oauth   string   // an OAuth provider's own error, passed on
+	id      string   // under which a 5xx is in the log
 }
 
 func fail(status int, code, format string, args ...any) *failure {
@@ -76,6 +78,9 @@ func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) string {
 	}
 	if version, err := time.Parse(time.DateOnly, r.Header.Get(versionHeader)); err == nil && version.Format(time.DateOnly) >= newErrorsFrom {
 		w.Header().Set(versionHeader, newErrorsFrom)
+		if len(f.reasons) > 0 { // of this kind of error the real service forgets it
+			w.Header().Del("X-Sb-Error-Code")
+		}
 		body["code"], body["message"] = code, f.message
 		writeJSON(w, f.status, body)
 		return ""

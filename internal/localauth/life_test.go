@@ -2,10 +2,12 @@ package localauth
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -81,15 +83,38 @@ func TestLifeWithSupabaseGo(t *testing.T) {
 
 func TestLifeWithSupabaseJS(t *testing.T) {
 	t.Parallel()
+	w := newWorld(t, autoconfirm)
+	runJS(t, "life.mjs", w)
+}
+
+func TestFlowsWithSupabaseJS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, google)
+	mailbox := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, mail := range slices.Backward(w.mails) {
+			if mail.To == r.FormValue("to") {
+				writeJSON(rw, http.StatusOK, mail)
+				return
+			}
+		}
+		http.NotFound(rw, r)
+	}))
+	t.Cleanup(mailbox.Close)
+	runJS(t, "flows.mjs", w, mailbox.URL)
+}
+
+// runJS runs a script of tests/supabase-js against w.
+func runJS(t *testing.T, script string, w *world, more ...string) {
+	t.Helper()
 	dir, err := filepath.Abs("../../tests/supabase-js")
 	require.NoError(t, err)
 	_, err = os.Stat(filepath.Join(dir, "node_modules"))
 	require.NoError(t, err, "the client is not installed: run npm ci --prefix tests/supabase-js")
-
-	w := newWorld(t, autoconfirm)
 	key, err := w.server.AnonKey()
 	require.NoError(t, err)
-	node := exec.CommandContext(t.Context(), "node", "life.mjs", w.host, key)
+	node := exec.CommandContext(t.Context(), "node", append([]string{script, w.host, key}, more...)...)
 	node.Dir = dir
 	out, err := node.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -133,6 +158,7 @@ func TestLink(t *testing.T) {
 	require.NoError(t, err)
 	path := "/verify?" + link.RawQuery
 
+	require.Equal(t, http.StatusMethodNotAllowed, w.send(http.MethodHead, path, "").status, "only GET uses a link up")
 	first := w.send(http.MethodGet, path, "")
 	require.Equal(t, http.StatusSeeOther, first.status)
 	target, err := url.Parse(first.header.Get("Location"))

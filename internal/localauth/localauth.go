@@ -7,9 +7,11 @@
 // captcha, every mail goes to Config.Deliver), so it serves loopback addresses
 // only.
 //
-// Absent on purpose: phone, OAuth, SAML, MFA, anonymous users, PKCE, change of
-// the email address and the admin API. Asking for one of them is an error,
-// never a silent success.
+// Absent on purpose: phone numbers, anonymous users, SAML and other SSO, passkeys,
+// second factors other than TOTP, linking identities by hand, real OAuth providers
+// (one page plays them all), password strength beyond a length, mails that only
+// notify, and rate limits by address. Asking for one of them is an error, never a
+// silent success.
 package localauth
 
 import (
@@ -21,6 +23,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,8 +51,15 @@ type Config struct {
 	MailInterval      time.Duration // 1 min: least time between two mails of a kind to one user
 	Autoconfirm       bool          // a sign-up is confirmed at once, without a mail
 	MinPasswordLength int           // 6
+	// ReauthenticateForPassword asks for a mailed code when a session older than
+	// a day changes the password.
+	ReauthenticateForPassword bool
+	// OAuthProviders are the names that /authorize takes, such as "google". One
+	// page on this machine plays them all.
+	OAuthProviders []string
 
 	Hooks   Hooks
+	Webhook *Webhook                          // nil is off
 	Deliver func(context.Context, Mail) error // called for each mail when Hooks.SendEmail is off
 	Logger  *slog.Logger                      // discards
 	Now     func() time.Time                  // time.Now
@@ -61,7 +71,7 @@ type Config struct {
 // each sign the recipient in: show them to the developer, keep them out of logs.
 type Mail struct {
 	To         string
-	Action     string // "signup" or "recovery"
+	Action     string // "signup", "invite", "recovery", "magiclink", "email_change" or "reauthentication"
 	Code       string // 6 digits, to be typed in
 	TokenHash  string
 	Link       string // GET /verify of this server
@@ -135,6 +145,17 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
+	posting, stop := context.WithCancel(ctx)
+	var webhook sync.WaitGroup
+	webhook.Go(func() {
+		if err := s.RunWebhook(posting); err != nil {
+			s.cfg.Logger.ErrorContext(ctx, "changes of users are not posted", "error", err)
+		}
+	})
+	defer func() {
+		stop()
+		webhook.Wait()
+	}()
 
 	select {
 	case err := <-served:
@@ -187,6 +208,11 @@ func (c Config) check() error {
 	}
 	if c.Pool == nil {
 		return errors.New("local auth: no database pool")
+	}
+	if c.Webhook != nil {
+		if err := c.Webhook.check(); err != nil {
+			return err
+		}
 	}
 	if c.Deliver == nil && c.Hooks.SendEmail == nil {
 		return errors.New("local auth: mails have nowhere to go: set Deliver or the send-email hook")

@@ -24,10 +24,12 @@ func (s *Server) hashPassword(password string) (string, error) {
 	return string(hash), nil
 }
 
-// passwordMatches does the same work for a nil user as for a wrong password.
+// passwordMatches does the same work for a nil user, and for one without a
+// password, as for a wrong password.
 func (s *Server) passwordMatches(u *user, password string) bool {
 	hash := s.strangerHash
-	if u != nil {
+	has := u != nil && u.Password != ""
+	if has {
 		hash = []byte(u.Password)
 	}
 	tooLong := len(password) > maxPasswordBytes
@@ -35,5 +37,5 @@ func (s *Server) passwordMatches(u *user, password string) bool {
 		password = password[:maxPasswordBytes]
 	}
 	err := bcrypt.CompareHashAndPassword(hash, []byte(password))
-	return err == nil && u != nil && !tooLong
+	return err == nil && has && !tooLong
 }

@@ -84,8 +84,11 @@ func (d *dispatcher) tokenHook(r *http.Request, hook *Hook, draft claims, method
 			return nil, malformed(err)
 		}
 	}
-	if len(output.Claims) == 0 || string(output.Claims) == "null" {
-		return nil, fail(http.StatusInternalServerError, "unexpected_failure", "The hook returned no claims")
+	switch {
+	case answer == nil:
+		output.Claims = json.RawMessage("null")
+	case len(output.Claims) == 0:
+		return nil, fail(http.StatusInternalServerError, "", "output claims field is missing")
 	}
 	return checkClaims(output.Claims)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -118,6 +119,26 @@ func (w *world) lastMail() Mail {
 	defer w.mu.Unlock()
 	require.NotEmpty(w.t, w.mails)
 	return w.mails[len(w.mails)-1]
+}
+
+// follow opens a mail's link and returns where it leads.
+func (w *world) follow(link string) *url.URL {
+	w.t.Helper()
+	got := w.send(http.MethodGet, strings.TrimPrefix(link, w.url), "")
+	require.Equal(w.t, http.StatusSeeOther, got.status, got.text)
+	target, err := url.Parse(got.header.Get("Location"))
+	require.NoError(w.t, err)
+	return target
+}
+
+// claims are those of a session's access token.
+func (w *world) claims(session reply) map[string]any {
+	w.t.Helper()
+	payload, err := w.server.keys.verify(session.body["access_token"].(string))
+	require.NoError(w.t, err)
+	var claims map[string]any
+	require.NoError(w.t, json.Unmarshal(payload, &claims))
+	return claims
 }
 
 type reply struct {

@@ -19,6 +19,10 @@ type sessionAnswer struct {
 	ExpiresAt    int64  `json:"expires_at"`
 	RefreshToken string `json:"refresh_token"`
 	User         *user  `json:"user"`
+
+	// Of the OAuth provider, where one was asked.
+	ProviderToken        string `json:"provider_token,omitempty"`
+	ProviderRefreshToken string `json:"provider_refresh_token,omitempty"`
 }
 
 // refreshToken is a row of auth.refresh_tokens. Hash and Parent are digests.
@@ -38,7 +42,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	case "refresh_token":
 		return s.refreshGrant(w, r)
 	case "pkce":
-		return noPKCE()
+		return s.pkceGrant(w, r)
 	}
 	return fail(http.StatusBadRequest, "invalid_credentials", "unsupported_grant_type")
 }
@@ -69,22 +73,9 @@ func (s *Server) passwordGrant(w http.ResponseWriter, r *http.Request) error {
 	if !u.confirmed() {
 		return fail(http.StatusBadRequest, "email_not_confirmed", "Email not confirmed")
 	}
-	return s.signIn(w, r, u, "password")
-}
-
-// signIn opens a session and answers with it.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u *user, method string) error {
-	var answer *sessionAnswer
-	err := pgx.BeginFunc(r.Context(), s.cfg.Pool, func(tx pgx.Tx) (err error) {
-		answer, err = s.openSession(w, r, tx, u, method)
-		return err
-	})
+	answer, err := s.signIn(w.Header(), r, u, byPassword)
 	if err != nil {
 		return err
-	}
-	if method != "password" {
-		writeJSON(w, http.StatusOK, answer)
-		return nil
 	}
 	writeJSON(w, http.StatusOK, struct {
 		*sessionAnswer
@@ -93,7 +84,17 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u *user, method 
 	return nil
 }
 
-func (s *Server) openSession(w http.ResponseWriter, r *http.Request, tx pgx.Tx, u *user, method string) (*sessionAnswer, error) {
+// signIn opens a session; h gets the headers that go with its answer.
+func (s *Server) signIn(h http.Header, r *http.Request, u *user, method string) (*sessionAnswer, error) {
+	var answer *sessionAnswer
+	err := pgx.BeginFunc(r.Context(), s.cfg.Pool, func(tx pgx.Tx) (err error) {
+		answer, err = s.openSession(h, r, tx, u, method)
+		return err
+	})
+	return answer, err
+}
+
+func (s *Server) openSession(h http.Header, r *http.Request, tx pgx.Tx, u *user, method string) (*sessionAnswer, error) {
 	ctx, now, id := r.Context(), s.now(), uuid.New()
 	_, err := tx.Exec(ctx, sessionInsertSQL, pgx.NamedArgs{
 		"id": id, "user_id": u.ID, "now": now, "user_agent": r.UserAgent(), "ip": nullable(clientIP(r)),
@@ -101,9 +102,8 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, tx pgx.Tx, 
 	if err != nil {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
-	_, err = tx.Exec(ctx, sessionClaimInsertSQL, pgx.NamedArgs{"id": uuid.New(), "session_id": id, "now": now, "method": method})
-	if err != nil {
-		return nil, fmt.Errorf("note how the session began: %w", err)
+	if err := s.noteMethod(ctx, tx, id, method); err != nil {
+		return nil, err
 	}
 	if _, err = tx.Exec(ctx, userSignedInSQL, pgx.NamedArgs{"id": u.ID, "now": now}); err != nil {
 		return nil, fmt.Errorf("note the sign-in: %w", err)
@@ -115,19 +115,28 @@ func (s *Server) openSession(w http.ResponseWriter, r *http.Request, tx pgx.Tx, 
 	if err != nil {
 		return nil, err
 	}
-	return s.sessionAnswer(w, r, tx, u, id, method, refresh)
+	return s.sessionAnswer(h, r, tx, u, id, method, refresh)
+}
+
+// noteMethod adds a line to the session's amr.
+func (s *Server) noteMethod(ctx context.Context, tx pgx.Tx, session uuid.UUID, method string) error {
+	_, err := tx.Exec(ctx, sessionClaimInsertSQL, pgx.NamedArgs{"id": uuid.New(), "session_id": session, "now": s.now(), "method": method})
+	if err != nil {
+		return fmt.Errorf("note how the session was opened: %w", err)
+	}
+	return nil
 }
 
 // sessionAnswer makes the access token and sets the headers that the real
 // service sends beside it.
-func (s *Server) sessionAnswer(w http.ResponseWriter, r *http.Request, tx pgx.Tx, u *user, session uuid.UUID, method, refresh string) (*sessionAnswer, error) {
+func (s *Server) sessionAnswer(h http.Header, r *http.Request, tx pgx.Tx, u *user, session uuid.UUID, method, refresh string) (*sessionAnswer, error) {
 	access, expires, err := s.accessToken(r, tx, u, session, method)
 	if err != nil {
 		return nil, err
 	}
-	w.Header().Set("Sb-Auth-User-Id", u.ID.String())
-	w.Header().Set("Sb-Auth-Session-Id", session.String())
-	w.Header().Set("Sb-Auth-Refresh-Token-Prefix", refresh[:5])
+	h.Set("Sb-Auth-User-Id", u.ID.String())
+	h.Set("Sb-Auth-Session-Id", session.String())
+	h.Set("Sb-Auth-Refresh-Token-Prefix", refresh[:5])
 	return &sessionAnswer{
 		AccessToken: access, TokenType: "bearer", RefreshToken: refresh, User: u,
 		ExpiresIn: int(s.cfg.AccessTokenTTL.Seconds()), ExpiresAt: expires.Unix(),
@@ -159,12 +168,12 @@ func (s *Server) refreshGrant(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if q.RefreshToken == "" {
-		return fail(http.StatusBadRequest, "validation_failed", "refresh_token required")
+		return fail(http.StatusBadRequest, "validation_failed", "Refresh token is not valid")
 	}
 	var answer *sessionAnswer
 	var theft error
 	err := pgx.BeginFunc(r.Context(), s.cfg.Pool, func(tx pgx.Tx) (err error) {
-		answer, err = s.refresh(w, r, tx, digest(q.RefreshToken))
+		answer, err = s.refresh(w.Header(), r, tx, digest(q.RefreshToken))
 		if f, ok := errors.AsType[*failure](err); ok && f.code == "refresh_token_already_used" {
 			theft = f // the revocation has to be committed
 			return nil
@@ -181,7 +190,7 @@ func (s *Server) refreshGrant(w http.ResponseWriter, r *http.Request) error {
 // refresh trades the token with this digest for a new pair. The session's lock
 // makes callers with one token queue up, so that all but the first find it
 // revoked and get the first one's successor.
-func (s *Server) refresh(w http.ResponseWriter, r *http.Request, tx pgx.Tx, hash string) (*sessionAnswer, error) {
+func (s *Server) refresh(h http.Header, r *http.Request, tx pgx.Tx, hash string) (*sessionAnswer, error) {
 	ctx := r.Context()
 	if _, err := tx.Exec(ctx, "set local lock_timeout = '5s'"); err != nil {
 		return nil, fmt.Errorf("limit the wait: %w", err)
@@ -226,7 +235,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request, tx pgx.Tx, hash
 	if _, err := tx.Exec(ctx, sessionRefreshedSQL, pgx.NamedArgs{"id": token.SessionID, "now": s.now()}); err != nil {
 		return nil, fmt.Errorf("note the refresh: %w", err)
 	}
-	return s.sessionAnswer(w, r, tx, u, token.SessionID, "token_refresh", next)
+	return s.sessionAnswer(h, r, tx, u, token.SessionID, byRefresh, next)
 }
 
 // successor decides which token follows the given one. A used token is good for

@@ -105,7 +105,7 @@ func TestStrangersTakeAsLong(t *testing.T) {
 	w.signUp("ann@example.com")
 	fastest := func(email string) time.Duration {
 		best := time.Hour
-		for range 3 {
+		for range 5 {
 			start := time.Now()
 			require.Equal(t, 400, w.post("/token?grant_type=password", credentials(email, "wrong horse")).status)
 			best = min(best, time.Since(start))
@@ -113,6 +113,7 @@ func TestStrangersTakeAsLong(t *testing.T) {
 		return best
 	}
 	known, unknown := fastest("ann@example.com"), fastest("bob@example.com")
-	require.Greater(t, unknown, known/2)
-	require.Greater(t, fastest("not an address"), known/2)
+	// Without the hash it takes a tenth; a busy machine blurs the rest.
+	require.Greater(t, unknown, known/4)
+	require.Greater(t, fastest("not an address"), known/4)
 }

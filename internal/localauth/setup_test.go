@@ -51,7 +51,7 @@ func TestSetup(t *testing.T) {
 	require.Empty(t, open, "nothing is granted to others")
 	var tables int
 	require.NoError(t, admin.QueryRow(ctx, "select count(*) from pg_class where relnamespace = 'auth'::regnamespace and relkind = 'r'").Scan(&tables))
-	require.Equal(t, 6, tables)
+	require.Equal(t, 9, tables)
 }
 
 func TestSetupLeavesTheRealServiceAlone(t *testing.T) {
@@ -100,6 +100,7 @@ func TestRefusesBadConfig(t *testing.T) {
 		"no way for mails":   func(c *Config) { c.Deliver = nil },
 		"endless passwords":  func(c *Config) { c.MinPasswordLength = 73 },
 		"no key file":        func(c *Config) { c.KeyFile = "" },
+		"webhook, no host":   func(c *Config) { c.Webhook = &Webhook{URL: "localhost:1"} },
 		"hook elsewhere":     func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "http://api:8080", Secrets: secretOne} },
 		"hook not http":      func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "pg-functions://x/y/z", Secrets: secretOne} },
 		"hook, no secret":    func(c *Config) { c.Hooks.SendEmail = &Hook{URI: "http://localhost/"} },

@@ -12,25 +12,29 @@ import (
 )
 
 type signupRequest struct {
-	Email         string         `json:"email"`
-	Phone         string         `json:"phone"`
-	Password      string         `json:"password"`
-	Data          map[string]any `json:"data"`
-	CodeChallenge string         `json:"code_challenge"`
+	Email    string         `json:"email"`
+	Phone    string         `json:"phone"`
+	Password string         `json:"password"`
+	Data     map[string]any `json:"data"`
+	challenge
 }
 
+// check also puts the address into the form that it is stored in.
 func (q *signupRequest) check() (err error) {
-	if q.CodeChallenge != "" {
-		return noPKCE()
-	}
 	if q.Email == "" && q.Phone == "" {
 		return fail(http.StatusUnprocessableEntity, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
+	}
+	if q.Password == "" {
+		return fail(http.StatusBadRequest, "validation_failed", "Signup requires a valid password")
+	}
+	if q.Email != "" && q.Phone != "" {
+		return fail(http.StatusBadRequest, "validation_failed", "Only an email address or phone number should be provided on signup.")
 	}
 	if q.Phone != "" {
 		return fail(http.StatusBadRequest, "phone_provider_disabled", "Phone signups are disabled")
 	}
-	if q.Password == "" {
-		return fail(http.StatusBadRequest, "validation_failed", "Signup requires a valid password")
+	if err := q.challenge.check(); err != nil {
+		return err
 	}
 	if q.Data == nil {
 		q.Data = map[string]any{}
@@ -39,15 +43,9 @@ func (q *signupRequest) check() (err error) {
 	return err
 }
 
-func noPKCE() error {
-	return fail(http.StatusBadRequest, "validation_failed", "The local stand-in does not support PKCE: use the implicit flow")
-}
-
-// signup registers an address. The order of hook, transaction and session is the
-// real service's: the hook that gates runs before anything is written, and a
-// confirmed user is committed before the first token is made.
+// signup registers an address and answers with a session, or with the user when
+// the address has to be confirmed first.
 func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
 	var q signupRequest
 	if err := decode(r, &q); err != nil {
 		return err
@@ -55,28 +53,48 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
 	if err := q.check(); err != nil {
 		return err
 	}
-	hash, err := s.hashPassword(q.Password)
+	answer, err := s.register(w.Header(), r, q)
 	if err != nil {
 		return err
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+// register makes a sign-up; h gets the headers of its answer. The order of hook,
+// transaction and session is the real service's: the hook that gates runs before
+// anything is written, and a confirmed user is committed before the first token
+// is made.
+func (s *Server) register(h http.Header, r *http.Request, q signupRequest) (answer any, err error) {
+	ctx := r.Context()
+	hash, err := s.hashPassword(q.Password)
+	if err != nil {
+		return nil, err
 	}
 	aud := requestAudience(r)
 	u, err := userByEmail(ctx, s.cfg.Pool, q.Email, aud)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if u != nil && u.confirmed() {
-		return s.signupAgain(w, q, aud)
+		return s.signupAgain(q, aud)
 	}
 	var draft *user
 	if u == nil {
-		draft = &user{ID: uuid.New(), Aud: aud, Email: q.Email, Password: hash, AppMetadata: emailMetadata(), UserMetadata: q.Data, Identities: []identity{}}
+		draft = newDraft(q.Email, aud, "email", q.Data)
+		draft.Password = hash
 		if err := s.hooks.userHook(r, s.cfg.Hooks.BeforeUserCreated, "before-user-created", draft); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	err = pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) (err error) {
 		if draft != nil {
-			if u, err = s.insertUser(ctx, tx, draft); err != nil {
+			claims := maps.Clone(q.Data)
+			maps.Copy(claims, emailClaims(draft)) // win over what the caller sent
+			if u, err = s.insertUser(ctx, tx, draft, "email", claims); err != nil {
+				return err
+			}
+			if err = s.setMetadata(ctx, tx, u, claims); err != nil {
 				return err
 			}
 		}
@@ -85,51 +103,71 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) error {
 		if s.cfg.Autoconfirm {
 			return s.confirm(ctx, tx, u)
 		}
-		return s.sendCode(r, tx, u, "signup")
+		if err := s.beginFlow(ctx, tx, u, bySignup, q.challenge); err != nil {
+			return err
+		}
+		return s.sendCode(r, tx, u, "signup", q.challenge)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if u, err = reloaded(ctx, s.cfg.Pool, u); err != nil {
-		return err
+		return nil, err
 	}
 	if u.confirmed() {
-		return s.signIn(w, r, u, "password")
+		return s.signIn(h, r, u, byPassword)
+	}
+	if u.InvitedAt != nil { // what an inviter wrote is not for whoever repeats the sign-up
+		u.UserMetadata, u.Identities = map[string]any{}, []identity{}
 	}
 	if err := s.hooks.userHook(r, s.cfg.Hooks.AfterUserCreated, "after-user-created", u); err != nil {
-		return fail(http.StatusInternalServerError, "unexpected_failure", "Error invoking after-user-created hook").because(err)
+		return nil, fail(http.StatusInternalServerError, "unexpected_failure", "Error invoking hook").because(err)
 	}
-	writeJSON(w, http.StatusOK, u)
-	return nil
+	return u, nil
 }
 
 // signupAgain hides that a confirmed user has the address, except where a
 // sign-up would have shown it by signing in.
-func (s *Server) signupAgain(w http.ResponseWriter, q signupRequest, aud string) error {
+func (s *Server) signupAgain(q signupRequest, aud string) (*user, error) {
 	if s.cfg.Autoconfirm {
-		return fail(http.StatusUnprocessableEntity, "user_already_exists", "User already registered")
+		return nil, fail(http.StatusUnprocessableEntity, "user_already_exists", "User already registered")
 	}
 	now := s.now()
-	writeJSON(w, http.StatusOK, &user{
-		ID: uuid.New(), Aud: aud, Email: q.Email, ConfirmationSentAt: &now,
-		AppMetadata: emailMetadata(), UserMetadata: q.Data, Identities: []identity{}, CreatedAt: now, UpdatedAt: now,
-	})
-	return nil
+	u := newDraft(q.Email, aud, "email", q.Data)
+	u.ConfirmationSentAt, u.CreatedAt, u.UpdatedAt = &now, now, now
+	return u, nil
 }
 
-// insertUser writes the draft and its identity, whose claims become part of the
-// user's metadata and win over what the caller sent.
-func (s *Server) insertUser(ctx context.Context, tx pgx.Tx, draft *user) (*user, error) {
+// newDraft is a user as before-user-created sees it: without role, identities and
+// times.
+func newDraft(email, aud, provider string, data map[string]any) *user {
+	if data == nil {
+		data = map[string]any{}
+	}
+	return &user{
+		ID: uuid.New(), Aud: aud, Email: email, UserMetadata: data, Identities: []identity{},
+		AppMetadata: map[string]any{"provider": provider, "providers": []string{provider}},
+	}
+}
+
+// emailClaims are those of the identity that an address makes.
+func emailClaims(u *user) map[string]any {
+	return map[string]any{"sub": u.ID.String(), "email": u.Email, "email_verified": false, "phone_verified": false}
+}
+
+// insertUser writes the draft and its identity. A trigger or webhook sees what it
+// would see of the real service: a row without role first, then its role.
+func (s *Server) insertUser(ctx context.Context, tx pgx.Tx, draft *user, provider string, claims map[string]any) (*user, error) {
 	now := s.now()
-	claims := map[string]any{"sub": draft.ID.String(), "email": draft.Email, "email_verified": false, "phone_verified": false}
-	metadata := maps.Clone(draft.UserMetadata)
-	maps.Copy(metadata, claims)
 	_, err := tx.Exec(ctx, userInsertSQL, pgx.NamedArgs{
-		"id": draft.ID, "aud": draft.Aud, "role": "authenticated", "email": draft.Email, "password": draft.Password,
-		"app_metadata": draft.AppMetadata, "user_metadata": metadata, "now": now,
+		"id": draft.ID, "aud": draft.Aud, "email": nullable(draft.Email), "password": draft.Password,
+		"app_metadata": draft.AppMetadata, "user_metadata": draft.UserMetadata, "now": now,
 	})
 	if err == nil {
-		_, err = tx.Exec(ctx, identityInsertSQL, pgx.NamedArgs{"id": uuid.New(), "user_id": draft.ID, "identity_data": metadata, "now": now})
+		_, err = tx.Exec(ctx, userSetRoleSQL, pgx.NamedArgs{"id": draft.ID, "role": "authenticated", "now": now})
+	}
+	if err == nil {
+		err = s.insertIdentity(ctx, tx, draft, provider, claims)
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
 		return nil, fail(http.StatusInternalServerError, "unexpected_failure", "Database error saving new user").because(err)
@@ -138,6 +176,13 @@ func (s *Server) insertUser(ctx context.Context, tx pgx.Tx, draft *user) (*user,
 		return nil, err
 	}
 	return reloaded(ctx, tx, draft)
+}
+
+func (s *Server) insertIdentity(ctx context.Context, tx pgx.Tx, u *user, provider string, claims map[string]any) error {
+	_, err := tx.Exec(ctx, identityInsertSQL, pgx.NamedArgs{
+		"id": uuid.New(), "user_id": u.ID, "provider": provider, "identity_data": claims, "now": s.now(),
+	})
+	return err
 }
 
 // confirm marks the address as proven, or as not needing proof.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,13 +20,19 @@ type user struct {
 	Email              string         `json:"email"`
 	Password           string         `json:"-" db:"encrypted_password"`
 	EmailConfirmedAt   *time.Time     `json:"email_confirmed_at,omitempty"`
+	InvitedAt          *time.Time     `json:"invited_at,omitempty"`
 	Phone              string         `json:"phone"`
 	ConfirmationSentAt *time.Time     `json:"confirmation_sent_at,omitempty"`
 	ConfirmedAt        *time.Time     `json:"confirmed_at,omitempty"`
 	RecoverySentAt     *time.Time     `json:"recovery_sent_at,omitempty"`
+	NewEmail           string         `json:"new_email,omitempty" db:"email_change"`
+	EmailChangeSentAt  *time.Time     `json:"email_change_sent_at,omitempty"`
+	EmailChangeHalves  int            `json:"-" db:"email_change_confirm_status"`
+	ReauthSentAt       *time.Time     `json:"reauthentication_sent_at,omitempty" db:"reauthentication_sent_at"`
 	LastSignInAt       *time.Time     `json:"last_sign_in_at,omitempty"`
 	AppMetadata        map[string]any `json:"app_metadata" db:"raw_app_meta_data"`
 	UserMetadata       map[string]any `json:"user_metadata" db:"raw_user_meta_data"`
+	Factors            []factor       `json:"factors,omitempty" db:"-"`
 	Identities         []identity     `json:"identities" db:"-"`
 	CreatedAt          time.Time      `json:"created_at"`
 	UpdatedAt          time.Time      `json:"updated_at"`
@@ -52,11 +59,6 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// emailMetadata is app_metadata of everybody who signs in by email.
-func emailMetadata() map[string]any {
-	return map[string]any{"provider": "email", "providers": []string{"email"}}
-}
-
 // userByID returns nil if there is no such user.
 func userByID(ctx context.Context, q querier, id uuid.UUID) (*user, error) {
 	rows, err := q.Query(ctx, userByIDSQL, pgx.NamedArgs{"id": id})
@@ -76,6 +78,9 @@ func userByID(ctx context.Context, q querier, id uuid.UUID) (*user, error) {
 	}
 	if u.Identities, err = pgx.CollectRows(rows, pgx.RowToStructByName[identity]); err != nil {
 		return nil, fmt.Errorf("read identities: %w", err)
+	}
+	if u.Factors, err = factorsOf(ctx, q, id); err != nil {
+		return nil, err
 	}
 	u.inUTC()
 	return u, nil
@@ -105,6 +110,10 @@ func reloaded(ctx context.Context, q querier, u *user) (*user, error) {
 
 func (u *user) confirmed() bool { return u.EmailConfirmedAt != nil }
 
+func (u *user) hasMFA() bool {
+	return slices.ContainsFunc(u.Factors, func(f factor) bool { return f.verified() })
+}
+
 func (u *user) banned(now time.Time) bool {
 	return u.BannedUntil != nil && now.Before(*u.BannedUntil)
 }
@@ -113,10 +122,17 @@ func (u *user) banned(now time.Time) bool {
 func (u *user) inUTC() {
 	for _, t := range []*time.Time{
 		&u.CreatedAt, &u.UpdatedAt, u.EmailConfirmedAt, u.ConfirmedAt, u.ConfirmationSentAt,
-		u.RecoverySentAt, u.LastSignInAt, u.BannedUntil,
+		u.RecoverySentAt, u.LastSignInAt, u.BannedUntil, u.InvitedAt, u.EmailChangeSentAt, u.ReauthSentAt,
 	} {
 		if t != nil {
 			*t = t.UTC()
+		}
+	}
+	for i := range u.Factors {
+		f := &u.Factors[i]
+		f.CreatedAt, f.UpdatedAt = f.CreatedAt.UTC(), f.UpdatedAt.UTC()
+		if f.LastChallengedAt != nil {
+			*f.LastChallengedAt = f.LastChallengedAt.UTC()
 		}
 	}
 	for i := range u.Identities {

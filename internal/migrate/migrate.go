@@ -16,9 +16,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 
 	"rowhouse/internal/query"
 	"rowhouse/internal/seal"
@@ -76,6 +79,9 @@ func Up(ctx context.Context, url string, o Options) error {
 		return err
 	}
 	if err := migrateSchema(ctx, url); err != nil {
+		return err
+	}
+	if err := migrateQueue(ctx, url, o.Logger); err != nil {
 		return err
 	}
 	if err := applyPolicies(ctx, conn); err != nil {
@@ -206,6 +212,42 @@ func migrateSchema(ctx context.Context, url string) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// migrateQueue brings the job queue's tables to what its library wants.
+func migrateQueue(ctx context.Context, url string, logger *slog.Logger) error {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return errors.New("database URL: not a valid Postgres URL")
+	}
+	cfg.MaxConns = 1
+	cfg.ConnConfig.RuntimeParams["role"] = "rowhouse_owner"
+	cfg.ConnConfig.RuntimeParams["search_path"] = "pg_catalog, pg_temp"
+	cfg.ConnConfig.RuntimeParams["lock_timeout"] = "5s"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open pool: %w", err)
+	}
+	defer pool.Close()
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: "river", Logger: quiet(logger)})
+	if err != nil {
+		return fmt.Errorf("read the queue's migrations: %w", err)
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate the queue: %w", err)
+	}
+	return nil
+}
+
+// quiet is logger without what goes as it should.
+func quiet(logger *slog.Logger) *slog.Logger {
+	return slog.New(warnings{logger.Handler()})
+}
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
 func registerSealKeys(ctx context.Context, conn *pgx.Conn, ring seal.Keyring, pooler bool) error {

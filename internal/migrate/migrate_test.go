@@ -19,6 +19,7 @@ import (
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/migrate"
 	"rowhouse/policies"
+	"rowhouse/sql/migrations"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -229,5 +230,31 @@ func TestClusterMends(t *testing.T) {
 		conn := d.Connect(t, "postgres")
 		require.NoError(t, migrate.Cluster(t.Context(), conn, slog.New(slog.DiscardHandler)))
 		require.Zero(t, lacks(), harm)
+	}
+}
+
+// TestWhoWasHereHasSetUp runs the migration that asks newcomers who they are on a
+// database with somebody in it: nobody of them is asked, and no row is written.
+func TestWhoWasHereHasSetUp(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	d.Exec(t, `alter table app.users drop column onboarding_step, drop column onboarding_completed, drop column signed_up_as,
+		drop column country, drop column planned_units, drop column require_aal2`)
+	d.Exec(t, `insert into app.users (id, full_name) values (gen_random_uuid(), 'before')`)
+	written := func() (row string) {
+		require.NoError(t, d.Admin.QueryRow(t.Context(), `select ctid || ' ' || xmin || ' ' || version from app.users where full_name = 'before'`).Scan(&row))
+		return row
+	}
+	before := written()
+	up, err := migrations.FS.ReadFile("0021_add_onboarding.sql")
+	require.NoError(t, err)
+	d.Exec(t, string(up))
+	d.Exec(t, `insert into app.users (id, full_name) values (gen_random_uuid(), 'after')`)
+	require.Equal(t, before, written())
+	for name, want := range map[string]string{"before": "6 true OWNER false", "after": "1 false OWNER false"} {
+		var got string
+		require.NoError(t, d.Admin.QueryRow(t.Context(), `select concat_ws(' ', onboarding_step, case when onboarding_completed then 'true' else 'false' end,
+			signed_up_as, case when require_aal2 then 'true' else 'false' end) from app.users where full_name = $1`, name).Scan(&got))
+		require.Equal(t, want, got, name)
 	}
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // kept is the name, and keptAddress the address, of a tenant whom each canary has
-// invited once. The API deletes neither an invite nor the tenant who got it, so
-// every run uses the same ones. Nobody reads mail to that address.
+// invited once. The API deletes no invite but with its tenant, and each invite is a
+// mail: so every run uses the same ones. Nobody reads mail to that address.
 const (
 	kept        = "isolation probe, kept"
 	keptAddress = "isolation-probe-kept@example.invalid"
@@ -57,7 +57,7 @@ func (r *run) keep(ctx context.Context, c *canary) error {
 	c.add("tenants", invite.TenantID)
 	c.rows = append(c.rows, &row{kind: "tenantinvites", id: invite.ID, kept: true}, &row{kind: "tenants", id: invite.TenantID, kept: true})
 	for _, what := range []string{"the invite", "the tenant"} {
-		r.report.Kept = append(r.report.Kept, fmt.Sprintf("%s %q of landlord %s: who was invited cannot be deleted; void, archived and used by every run",
+		r.report.Kept = append(r.report.Kept, fmt.Sprintf("%s %q of landlord %s: an invite is a mail, so it is made once; void, archived and used by every run",
 			what, kept, strings.ToUpper(c.name)))
 	}
 	if invite.State == "PENDING" {

@@ -13,6 +13,9 @@ import (
 // how they look.
 func (r *run) prepare(ctx context.Context) error {
 	for _, c := range []*canary{r.b, r.a} {
+		if err := r.onboard(ctx, c); err != nil {
+			return err
+		}
 		left, err := r.leftovers(ctx, c)
 		if err != nil {
 			return err

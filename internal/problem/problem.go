@@ -44,6 +44,7 @@ type Problem struct {
 	Code      string         `json:"code" example:"invalid_request" doc:"What went wrong, for programs; stable"`
 	Detail    string         `json:"detail" example:"The request has errors." doc:"What went wrong and what to do about it, for people"`
 	RequestID string         `json:"requestId" example:"0f8d6c1e5a3b4c2d9e7f60718293a4b5" doc:"Say this when you ask for help"`
+	Next      string         `json:"next,omitempty" example:"/onboarding/company" doc:"Where the web app can put right what stands in the way: a path of it"`
 	Errors    []problemField `json:"errors,omitempty" doc:"The parts of the request that are to blame"`
 
 	Headers http.Header `json:"-"`
@@ -78,7 +79,7 @@ func New(ctx context.Context, err error) *Problem {
 	}
 	p := &Problem{
 		Type: "about:blank", Status: statuses[e.Kind], Code: e.Code, Detail: e.Message,
-		Title: http.StatusText(statuses[e.Kind]), RequestID: requestid.From(ctx), Headers: http.Header{},
+		Title: http.StatusText(statuses[e.Kind]), RequestID: requestid.From(ctx), Next: e.Next, Headers: http.Header{},
 	}
 	for _, f := range e.Fields {
 		field := problemField{Parameter: f.Parameter, Header: f.Header, Detail: f.Message}

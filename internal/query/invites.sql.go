@@ -46,53 +46,159 @@ func (q *Queries) InviteLink(ctx context.Context, db DBTX) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const inviteMail = `-- name: InviteMail :one
+select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to,
+       (i.mail_state = 'QUEUED' and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())::boolean as due
+  from app.tenant_invites i
+  left join app.landlord_cards c on c.owner_user_id = i.owner_user_id
+ where i.mail_id = $1
+`
+
+type InviteMailRow struct {
+	Email        string
+	MailKey      *string
+	LandlordName *string
+	UnitLabel    *string
+	ExpiresAt    time.Time
+	ReplyTo      *string
+	Due          bool
+}
+
+// InviteMail is what goes into a mail of the landlord's, and whether it is still to go.
+func (q *Queries) InviteMail(ctx context.Context, db DBTX, mailID uuid.UUID) (InviteMailRow, error) {
+	row := db.QueryRow(ctx, inviteMail, mailID)
+	var i InviteMailRow
+	err := row.Scan(
+		&i.Email,
+		&i.MailKey,
+		&i.LandlordName,
+		&i.UnitLabel,
+		&i.ExpiresAt,
+		&i.ReplyTo,
+		&i.Due,
+	)
+	return i, err
+}
+
+const inviteMailBounced = `-- name: InviteMailBounced :execrows
+update app.tenant_invites set mail_state = 'BOUNCED', last_error = $1::text
+ where mail_id = $2 and mail_state in ('QUEUED', 'SENT', 'FAILED')
+`
+
+type InviteMailBouncedParams struct {
+	Reason string
+	MailID uuid.UUID
+}
+
+// InviteMailBounced says that a mail came back. One that came back once stays so.
+func (q *Queries) InviteMailBounced(ctx context.Context, db DBTX, arg InviteMailBouncedParams) (int64, error) {
+	result, err := db.Exec(ctx, inviteMailBounced, arg.Reason, arg.MailID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const inviteMailFailed = `-- name: InviteMailFailed :execrows
+update app.tenant_invites
+   set mail_state = case when $1::boolean then 'FAILED' else mail_state end,
+       last_error = coalesce(nullif($2::text, ''), last_error, 'The mail could not be sent.')
+ where mail_id = $3 and mail_state = 'QUEUED' and ($1 or last_error is distinct from $2)
+`
+
+type InviteMailFailedParams struct {
+	ForGood bool
+	Reason  string
+	MailID  uuid.UUID
+}
+
+// InviteMailFailed says why a mail will not leave, or has not yet left. Without a
+// reason the one that is there stays.
+func (q *Queries) InviteMailFailed(ctx context.Context, db DBTX, arg InviteMailFailedParams) (int64, error) {
+	result, err := db.Exec(ctx, inviteMailFailed, arg.ForGood, arg.Reason, arg.MailID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const inviteMailSent = `-- name: InviteMailSent :execrows
+update app.tenant_invites set mail_state = 'SENT', sent_at = now(), last_error = null
+ where mail_id = $1 and mail_state = 'QUEUED'
+`
+
+// InviteMailSent says that a mail has left, if that was not known.
+func (q *Queries) InviteMailSent(ctx context.Context, db DBTX, mailID uuid.UUID) (int64, error) {
+	result, err := db.Exec(ctx, inviteMailSent, mailID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const inviteOpen = `-- name: InviteOpen :one
-insert into app.tenant_invites as i (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at)
-select t.id, t.unit_id, lower(t.email), $1::bytea,
+insert into app.tenant_invites as i (tenant_id, unit_id, email, mail_id, mail_key, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), $1::uuid, $2::text, $3::bytea,
        (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
        (select concat_ws(', ', u.name, p.name)
           from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
          where u.owner_user_id = t.owner_user_id and u.id = t.unit_id),
        now() + interval '14 days'
   from app.tenants t
- where lower(t.email) = lower($2::text) and t.email is not null and t.user_id is null
+ where lower(t.email) = lower($4::text) and t.email is not null and t.user_id is null
 on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do update
-   set unit_id = excluded.unit_id, email = excluded.email, token_hash = $1::bytea, landlord_name = excluded.landlord_name,
-       unit_label = excluded.unit_label, expires_at = excluded.expires_at, send_count = i.send_count + 1,
-       sent_at = null, last_error = null
-returning i.id, i.tenant_id, i.email, i.landlord_name, i.unit_label, i.expires_at, i.version
+   set unit_id = excluded.unit_id, email = excluded.email, mail_id = excluded.mail_id, mail_key = excluded.mail_key,
+       token_hash = $3::bytea, landlord_name = excluded.landlord_name, unit_label = excluded.unit_label,
+       expires_at = excluded.expires_at
+returning i.id, i.tenant_id, i.email, i.expires_at, i.version
 `
 
 type InviteOpenParams struct {
+	MailID    uuid.UUID
+	MailKey   string
 	TokenHash []byte
 	Email     string
 }
 
 type InviteOpenRow struct {
-	ID           uuid.UUID
-	TenantID     uuid.UUID
-	Email        string
-	LandlordName *string
-	UnitLabel    *string
-	ExpiresAt    time.Time
-	Version      int32
+	ID        uuid.UUID
+	TenantID  uuid.UUID
+	Email     string
+	ExpiresAt time.Time
+	Version   int32
 }
 
 // InviteOpen opens an invite for the tenant with this address, or gives the open
-// one another token. There is no row for a tenant who has a login.
+// one another token. A trigger queues the mail. There is no row for a tenant who has a login.
 func (q *Queries) InviteOpen(ctx context.Context, db DBTX, arg InviteOpenParams) (InviteOpenRow, error) {
-	row := db.QueryRow(ctx, inviteOpen, arg.TokenHash, arg.Email)
+	row := db.QueryRow(ctx, inviteOpen,
+		arg.MailID,
+		arg.MailKey,
+		arg.TokenHash,
+		arg.Email,
+	)
 	var i InviteOpenRow
 	err := row.Scan(
 		&i.ID,
 		&i.TenantID,
 		&i.Email,
-		&i.LandlordName,
-		&i.UnitLabel,
 		&i.ExpiresAt,
 		&i.Version,
 	)
 	return i, err
+}
+
+const inviteOpenTo = `-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower($1::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())
+`
+
+// InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+func (q *Queries) InviteOpenTo(ctx context.Context, db DBTX, email string) (bool, error) {
+	row := db.QueryRow(ctx, inviteOpenTo, email)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const inviteSeen = `-- name: InviteSeen :one
@@ -187,7 +293,7 @@ const tenantInvite = `-- name: TenantInvite :one
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
-       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+       i.expires_at, i.send_count, i.mail_state, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
   from app.tenant_invites i
   join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
  where i.id = $1
@@ -205,6 +311,7 @@ type TenantInviteRow struct {
 	State        string
 	ExpiresAt    time.Time
 	SendCount    int32
+	MailState    *string
 	SentAt       *time.Time
 	LastError    *string
 	ClaimedAt    *time.Time
@@ -229,6 +336,7 @@ func (q *Queries) TenantInvite(ctx context.Context, db DBTX, id uuid.UUID) (Tena
 		&i.State,
 		&i.ExpiresAt,
 		&i.SendCount,
+		&i.MailState,
 		&i.SentAt,
 		&i.LastError,
 		&i.ClaimedAt,
@@ -264,13 +372,14 @@ func (q *Queries) TenantInviteForUpdate(ctx context.Context, db DBTX, id uuid.UU
 
 const tenantInviteRenew = `-- name: TenantInviteRenew :exec
 update app.tenant_invites i
-   set token_hash = $1, expires_at = now() + interval '14 days', send_count = i.send_count + 1,
-       sent_at = null, last_error = null,
+   set mail_id = $1::uuid, mail_key = $2::text, token_hash = $3, expires_at = now() + interval '14 days',
        email = coalesce((select lower(t.email) from app.tenants t where t.owner_user_id = i.owner_user_id and t.id = i.tenant_id), i.email)
- where i.id = $2
+ where i.id = $4
 `
 
 type TenantInviteRenewParams struct {
+	MailID    uuid.UUID
+	MailKey   string
 	TokenHash []byte
 	ID        uuid.UUID
 }
@@ -278,7 +387,12 @@ type TenantInviteRenewParams struct {
 // TenantInviteRenew gives an invite another token and another 14 days, and sends
 // it to where the tenant has moved to.
 func (q *Queries) TenantInviteRenew(ctx context.Context, db DBTX, arg TenantInviteRenewParams) error {
-	_, err := db.Exec(ctx, tenantInviteRenew, arg.TokenHash, arg.ID)
+	_, err := db.Exec(ctx, tenantInviteRenew,
+		arg.MailID,
+		arg.MailKey,
+		arg.TokenHash,
+		arg.ID,
+	)
 	return err
 }
 
@@ -301,13 +415,15 @@ select count(*)
    and (coalesce($1, 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and ($1 is distinct from 'CLAIMED' or i.claimed_at is not null)
    and ($2::uuid is null or i.tenant_id = $2)
-   and ($3::text = ''
-        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($3)) > 0)
+   and ($3::text is null or i.email = lower($3))
+   and ($4::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($4)) > 0)
 `
 
 type TenantInvitesCountParams struct {
 	State    *string
 	TenantID *uuid.UUID
+	Email    *string
 	Q        string
 }
 
@@ -315,7 +431,12 @@ type TenantInvitesCountParams struct {
 // UnitsPage do. What a state means for claimed_at is said a second time, in a way that
 // tenant_invites_claimed_idx can find.
 func (q *Queries) TenantInvitesCount(ctx context.Context, db DBTX, arg TenantInvitesCountParams) (int64, error) {
-	row := db.QueryRow(ctx, tenantInvitesCount, arg.State, arg.TenantID, arg.Q)
+	row := db.QueryRow(ctx, tenantInvitesCount,
+		arg.State,
+		arg.TenantID,
+		arg.Email,
+		arg.Q,
+	)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -325,7 +446,7 @@ const tenantInvitesPage = `-- name: TenantInvitesPage :many
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
-       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+       i.expires_at, i.send_count, i.mail_state, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
   from app.tenant_invites i
   join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
  where ($1::text is null
@@ -334,19 +455,21 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
    and (coalesce($1, 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and ($1 is distinct from 'CLAIMED' or i.claimed_at is not null)
    and ($2::uuid is null or i.tenant_id = $2)
-   and ($3::text = ''
-        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($3)) > 0)
-   and ($4::uuid is null or i.id > $4)
- order by case when $5::text = 'createdAt' then i.created_at end,
-          case when $5 = '-createdAt' then i.created_at end desc,
-          case when $5 = '-createdAt' then i.id end desc,
+   and ($3::text is null or i.email = lower($3))
+   and ($4::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower($4)) > 0)
+   and ($5::uuid is null or i.id > $5)
+ order by case when $6::text = 'createdAt' then i.created_at end,
+          case when $6 = '-createdAt' then i.created_at end desc,
+          case when $6 = '-createdAt' then i.id end desc,
           i.id
- limit $7::bigint offset $6::bigint
+ limit $8::bigint offset $7::bigint
 `
 
 type TenantInvitesPageParams struct {
 	State     *string
 	TenantID  *uuid.UUID
+	Email     *string
 	Q         string
 	AfterID   *uuid.UUID
 	Sort      string
@@ -366,6 +489,7 @@ type TenantInvitesPageRow struct {
 	State        string
 	ExpiresAt    time.Time
 	SendCount    int32
+	MailState    *string
 	SentAt       *time.Time
 	LastError    *string
 	ClaimedAt    *time.Time
@@ -376,12 +500,13 @@ type TenantInvitesPageRow struct {
 }
 
 // TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_claimed_idx for
-// one state, tenant_invites_tenant_idx for one tenant's, and the primary key when walked
-// by id.
+// one state, tenant_invites_tenant_idx for one tenant's, tenant_invites_email_idx for one
+// address, and the primary key when walked by id.
 func (q *Queries) TenantInvitesPage(ctx context.Context, db DBTX, arg TenantInvitesPageParams) ([]TenantInvitesPageRow, error) {
 	rows, err := db.Query(ctx, tenantInvitesPage,
 		arg.State,
 		arg.TenantID,
+		arg.Email,
 		arg.Q,
 		arg.AfterID,
 		arg.Sort,
@@ -407,6 +532,7 @@ func (q *Queries) TenantInvitesPage(ctx context.Context, db DBTX, arg TenantInvi
 			&i.State,
 			&i.ExpiresAt,
 			&i.SendCount,
+			&i.MailState,
 			&i.SentAt,
 			&i.LastError,
 			&i.ClaimedAt,

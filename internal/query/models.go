@@ -117,6 +117,7 @@ type ImportBatch struct {
 	Failed        int32
 	Done          int32
 	Kept          int32
+	JobID         uuid.UUID
 	CancelAskedAt *time.Time
 	StartedAt     *time.Time
 	FinishedAt    *time.Time
@@ -268,6 +269,9 @@ type TenantInvite struct {
 	CreatedBy       uuid.UUID
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	MailID          uuid.UUID
+	MailKey         *string
+	MailState       *string
 }
 
 type Ticket struct {
@@ -360,16 +364,24 @@ type Unit struct {
 }
 
 type User struct {
-	ID          uuid.UUID
-	Email       *string
-	FullName    *string
-	CompanyName *string
-	Phone       *string
-	Locale      *string
-	TimeZone    *string
-	Currency    *string
-	Version     int32
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	IsAdmin     bool
+	ID                  uuid.UUID
+	Email               *string
+	FullName            *string
+	CompanyName         *string
+	Phone               *string
+	Locale              *string
+	TimeZone            *string
+	Currency            *string
+	Version             int32
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	IsAdmin             bool
+	OnboardingStep      int16
+	OnboardingCompleted bool
+	SignedUpAs          string
+	Country             *string
+	PlannedUnits        *int32
+	RequireAal2         bool
+	ProviderSeenAt      *time.Time
+	ProviderDeletedAt   *time.Time
 }

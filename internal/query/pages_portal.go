@@ -11,10 +11,10 @@ import (
 // TenantInvitesPageWithCount is UnitsPageWithCount for invites.
 func (q *Queries) TenantInvitesPageWithCount(ctx context.Context, db Batcher, arg TenantInvitesPageParams) (invites []TenantInvitesPageRow, total int64, err error) {
 	b := &pgx.Batch{}
-	b.Queue(tenantInvitesCount, arg.State, arg.TenantID, arg.Q).QueryRow(func(row pgx.Row) error {
+	b.Queue(tenantInvitesCount, arg.State, arg.TenantID, arg.Email, arg.Q).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&total)
 	})
-	b.Queue(tenantInvitesPage, arg.State, arg.TenantID, arg.Q,
+	b.Queue(tenantInvitesPage, arg.State, arg.TenantID, arg.Email, arg.Q,
 		arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(rows pgx.Rows) (err error) {
 		invites, err = pgx.CollectRows(rows, pgx.RowToStructByPos[TenantInvitesPageRow])
 		return err
@@ -23,12 +23,12 @@ func (q *Queries) TenantInvitesPageWithCount(ctx context.Context, db Batcher, ar
 	return invites, total, err
 }
 
-// TenantInvited is TenantInvite, after Renew or Revoke, in one round trip.
-func (q *Queries) TenantInvited(ctx context.Context, db Batcher, id uuid.UUID, renewedWith []byte) (TenantInviteRow, error) {
+// TenantInvited is TenantInvite, after Renew or, without it, Revoke, in one round trip.
+func (q *Queries) TenantInvited(ctx context.Context, db Batcher, id uuid.UUID, renewed *TenantInviteRenewParams) (TenantInviteRow, error) {
 	var found []TenantInviteRow
 	b := &pgx.Batch{}
-	if renewedWith != nil {
-		b.Queue(tenantInviteRenew, renewedWith, id)
+	if renewed != nil {
+		b.Queue(tenantInviteRenew, renewed.MailID, renewed.MailKey, renewed.TokenHash, id)
 	} else {
 		b.Queue(tenantInviteRevoke, id)
 	}
@@ -41,12 +41,12 @@ func (q *Queries) TenantInvited(ctx context.Context, db Batcher, id uuid.UUID, r
 
 // Invite invites somebody in one round trip: InviteTenant, InviteTenancy,
 // InviteOpen. It returns pgx.ErrNoRows for a tenant who has a login.
-func (q *Queries) Invite(ctx context.Context, db Batcher, arg InviteTenantParams, tokenHash []byte) (InviteOpenRow, error) {
+func (q *Queries) Invite(ctx context.Context, db Batcher, arg InviteTenantParams, mail InviteOpenParams) (InviteOpenRow, error) {
 	var found []InviteOpenRow
 	b := &pgx.Batch{}
 	b.Queue(inviteTenant, arg.FirstName, arg.LastName, arg.Email, arg.UnitID)
 	b.Queue(inviteTenancy, arg.Email, arg.UnitID)
-	b.Queue(inviteOpen, tokenHash, arg.Email).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(inviteOpen, mail.MailID, mail.MailKey, mail.TokenHash, arg.Email).Query(func(rows pgx.Rows) (err error) {
 		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[InviteOpenRow])
 		return err
 	})

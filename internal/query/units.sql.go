@@ -7,17 +7,52 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
 const unit = `-- name: Unit :one
-select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.units where id = $1
+select u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
+  from app.units u
+ where u.id = $1
 `
 
-func (q *Queries) Unit(ctx context.Context, db DBTX, id uuid.UUID) (Unit, error) {
+type UnitRow struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	PropertyID  *uuid.UUID
+	Name        string
+	Kind        string
+	Status      string
+	Address1    *string
+	Address2    *string
+	City        *string
+	State       *string
+	PostalCode  *string
+	Country     *string
+	Bedrooms    *int16
+	Bathrooms   *float64
+	AreaM2      *float64
+	ExternalRef *string
+	ArchivedAt  *time.Time
+	Archived    bool
+	Version     int32
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+func (q *Queries) Unit(ctx context.Context, db DBTX, id uuid.UUID) (UnitRow, error) {
 	row := db.QueryRow(ctx, unit, id)
-	var i Unit
+	var i UnitRow
 	err := row.Scan(
 		&i.OwnerUserID,
 		&i.ID,
@@ -132,7 +167,8 @@ const unitForUpdate = `-- name: UnitForUpdate :one
 select owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at from app.units where id = $1 for no key update
 `
 
-// UnitForUpdate locks a unit for the rest of the transaction.
+// UnitForUpdate locks a unit for the rest of the transaction. Its status is what the
+// landlord has said.
 func (q *Queries) UnitForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (Unit, error) {
 	row := db.QueryRow(ctx, unitForUpdate, id)
 	var i Unit
@@ -164,13 +200,25 @@ func (q *Queries) UnitForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (Uni
 }
 
 const unitUpdate = `-- name: UnitUpdate :one
-update app.units
-   set property_id = $1, name = $2, kind = $3, status = $4, address1 = $5,
-       address2 = $6, city = $7, state = $8, postal_code = $9, country = $10,
+update app.units u
+   set property_id = $1, name = $2, kind = $3,
+       status = case when $4::text = 'OCCUPIED' and u.status = 'VACANT'
+                      and exists (select from app.tenancies y
+                                   where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                     and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                     then u.status else $4 end,
+       address1 = $5, address2 = $6, city = $7, state = $8, postal_code = $9, country = $10,
        bedrooms = $11, bathrooms = $12, area_m2 = $13, external_ref = $14,
-       archived_at = case when $15::boolean then coalesce(archived_at, now()) end
- where id = $16
-returning owner_user_id, id, property_id, name, kind, status, address1, address2, city, state, postal_code, country, bedrooms, bathrooms, area_m2, external_ref, archived_at, archived, version, created_by, created_at, updated_at
+       archived_at = case when $15::boolean then coalesce(u.archived_at, now()) end
+ where u.id = $16
+returning u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
 `
 
 type UnitUpdateParams struct {
@@ -192,9 +240,35 @@ type UnitUpdateParams struct {
 	ID          uuid.UUID
 }
 
+type UnitUpdateRow struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	PropertyID  *uuid.UUID
+	Name        string
+	Kind        string
+	Status      string
+	Address1    *string
+	Address2    *string
+	City        *string
+	State       *string
+	PostalCode  *string
+	Country     *string
+	Bedrooms    *int16
+	Bathrooms   *float64
+	AreaM2      *float64
+	ExternalRef *string
+	ArchivedAt  *time.Time
+	Archived    bool
+	Version     int32
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 // UnitUpdate replaces a unit's data. An archived unit that stays archived keeps
-// its time.
-func (q *Queries) UnitUpdate(ctx context.Context, db DBTX, arg UnitUpdateParams) (Unit, error) {
+// its time. Who sends OCCUPIED because a tenancy shows it so has said nothing of
+// their own: once the tenancy has ended the unit is VACANT.
+func (q *Queries) UnitUpdate(ctx context.Context, db DBTX, arg UnitUpdateParams) (UnitUpdateRow, error) {
 	row := db.QueryRow(ctx, unitUpdate,
 		arg.PropertyID,
 		arg.Name,
@@ -213,7 +287,7 @@ func (q *Queries) UnitUpdate(ctx context.Context, db DBTX, arg UnitUpdateParams)
 		arg.Archived,
 		arg.ID,
 	)
-	var i Unit
+	var i UnitUpdateRow
 	err := row.Scan(
 		&i.OwnerUserID,
 		&i.ID,
@@ -243,9 +317,15 @@ func (q *Queries) UnitUpdate(ctx context.Context, db DBTX, arg UnitUpdateParams)
 
 const unitsCount = `-- name: UnitsCount :one
 
+
 select count(*)
   from app.units u
- where ($1::text is null or u.status = $1)
+ where ($1::text is null
+        or $1 = case when u.status = 'VACANT'
+                                       and exists (select from app.tenancies y
+                                                    where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                                      and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                                      then 'OCCUPIED' else u.status end)
    and ($2::text is null or u.kind = $2)
    and ($3::uuid is null or u.property_id = $3)
    and ($4::boolean is null or u.archived = $4)
@@ -264,6 +344,8 @@ type UnitsCountParams struct {
 
 // The policies add owner_user_id = the caller to every statement here, so that
 // "where id = …" reads the primary key (owner_user_id, id).
+// A unit that is let to somebody today is OCCUPIED, whether the landlord has said so
+// or not; that it is OFF_MARKET or about to be free they say themselves.
 // UnitsCount and UnitsPage share their filters. The search for @q reads all of
 // the caller's units: no index finds a part of a word below a policy, and a
 // landlord's own units are few.
@@ -281,9 +363,21 @@ func (q *Queries) UnitsCount(ctx context.Context, db DBTX, arg UnitsCountParams)
 }
 
 const unitsPage = `-- name: UnitsPage :many
-select u.owner_user_id, u.id, u.property_id, u.name, u.kind, u.status, u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref, u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
+select u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
   from app.units u
- where ($1::text is null or u.status = $1)
+ where ($1::text is null
+        or $1 = case when u.status = 'VACANT'
+                                       and exists (select from app.tenancies y
+                                                    where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                                      and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                                      then 'OCCUPIED' else u.status end)
    and ($2::text is null or u.kind = $2)
    and ($3::uuid is null or u.property_id = $3)
    and ($4::boolean is null or u.archived = $4)
@@ -312,11 +406,36 @@ type UnitsPageParams struct {
 	RowLimit   int64
 }
 
+type UnitsPageRow struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	PropertyID  *uuid.UUID
+	Name        string
+	Kind        string
+	Status      string
+	Address1    *string
+	Address2    *string
+	City        *string
+	State       *string
+	PostalCode  *string
+	Country     *string
+	Bedrooms    *int16
+	Bathrooms   *float64
+	AreaM2      *float64
+	ExternalRef *string
+	ArchivedAt  *time.Time
+	Archived    bool
+	Version     int32
+	CreatedBy   uuid.UUID
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 // UnitsPage returns one page. Sorted by name it reads units_name_idx, by
 // createdAt units_created_idx, and walked by id (sort "id" and after_id) the
 // primary key: with the parameters known, all but one of the order's terms are
 // constants, and the planner drops them.
-func (q *Queries) UnitsPage(ctx context.Context, db DBTX, arg UnitsPageParams) ([]Unit, error) {
+func (q *Queries) UnitsPage(ctx context.Context, db DBTX, arg UnitsPageParams) ([]UnitsPageRow, error) {
 	rows, err := db.Query(ctx, unitsPage,
 		arg.Status,
 		arg.Kind,
@@ -332,9 +451,9 @@ func (q *Queries) UnitsPage(ctx context.Context, db DBTX, arg UnitsPageParams) (
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Unit{}
+	items := []UnitsPageRow{}
 	for rows.Next() {
-		var i Unit
+		var i UnitsPageRow
 		if err := rows.Scan(
 			&i.OwnerUserID,
 			&i.ID,

@@ -7,9 +7,58 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
+
+const onboarding = `-- name: Onboarding :one
+select u.id, u.email, u.full_name, u.company_name, u.phone, u.locale, u.time_zone, u.currency, u.version, u.created_at, u.updated_at, u.is_admin, u.onboarding_step, u.onboarding_completed, u.signed_up_as, u.country, u.planned_units, u.require_aal2, u.provider_seen_at, u.provider_deleted_at,
+       (select count(*) from app.units n where not n.archived) as units,
+       (select count(*) from app.tenants t where not t.archived) as tenants,
+       (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites
+  from app.users u
+`
+
+type OnboardingRow struct {
+	User    User
+	Units   int64
+	Tenants int64
+	Invites int64
+}
+
+// Onboarding is the caller's profile and how much there is of what setting up makes. For
+// a landlord: the policies show their own rows.
+func (q *Queries) Onboarding(ctx context.Context, db DBTX) (OnboardingRow, error) {
+	row := db.QueryRow(ctx, onboarding)
+	var i OnboardingRow
+	err := row.Scan(
+		&i.User.ID,
+		&i.User.Email,
+		&i.User.FullName,
+		&i.User.CompanyName,
+		&i.User.Phone,
+		&i.User.Locale,
+		&i.User.TimeZone,
+		&i.User.Currency,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.IsAdmin,
+		&i.User.OnboardingStep,
+		&i.User.OnboardingCompleted,
+		&i.User.SignedUpAs,
+		&i.User.Country,
+		&i.User.PlannedUnits,
+		&i.User.RequireAal2,
+		&i.User.ProviderSeenAt,
+		&i.User.ProviderDeletedAt,
+		&i.Units,
+		&i.Tenants,
+		&i.Invites,
+	)
+	return i, err
+}
 
 const sealHolds = `-- name: SealHolds :one
 select (app.current_user_id() is not distinct from $1::uuid)::boolean as holds
@@ -24,7 +73,7 @@ func (q *Queries) SealHolds(ctx context.Context, db DBTX, userID uuid.UUID) (boo
 }
 
 const userForUpdate = `-- name: UserForUpdate :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users for no key update
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at from app.users for no key update
 `
 
 // UserForUpdate locks the caller's profile for the rest of the transaction.
@@ -44,25 +93,122 @@ func (q *Queries) UserForUpdate(ctx context.Context, db DBTX) (User, error) {
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.OnboardingStep,
+		&i.OnboardingCompleted,
+		&i.SignedUpAs,
+		&i.Country,
+		&i.PlannedUnits,
+		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }
 
-const userProvision = `-- name: UserProvision :exec
-
-insert into app.users (email) values ($1) on conflict (id) do nothing
+const userGone = `-- name: UserGone :exec
+update app.users
+   set provider_deleted_at = $1::timestamptz, provider_seen_at = greatest(provider_seen_at, $1::timestamptz)
+ where provider_deleted_at is null
 `
 
+// UserGone says that the provider has removed the caller. Nothing that the provider
+// said before that comes after it.
+func (q *Queries) UserGone(ctx context.Context, db DBTX, at time.Time) error {
+	_, err := db.Exec(ctx, userGone, at)
+	return err
+}
+
+const userKeep = `-- name: UserKeep :one
+
+with kept as (
+    insert into app.users as u (email, full_name, signed_up_as, provider_seen_at)
+    values ($1, $2, $3, $4)
+    on conflict (id) do update
+       set email = excluded.email,
+           full_name = case when u.provider_seen_at is null then coalesce(u.full_name, excluded.full_name) else u.full_name end,
+           provider_seen_at = excluded.provider_seen_at, provider_deleted_at = null
+     where excluded.provider_seen_at > coalesce(u.provider_seen_at, '-infinity')
+    returning onboarding_step, signed_up_as
+)
+select coalesce(p.onboarding_step > 1, false)::boolean as onboarded,
+       (case when p.onboarding_step > 1 then false
+             when p.signed_up_as = 'TENANT' then true
+             else array_remove(app.my_roles(), 'ADMIN') = '{TENANT}' end)::boolean as renting
+  from (select) as caller
+  left join (
+      select onboarding_step, signed_up_as from kept
+      union all
+      select u.onboarding_step, u.signed_up_as from app.users u where not exists (select from kept)
+  ) as p on true
+`
+
+type UserKeepParams struct {
+	Email      *string
+	FullName   *string
+	SignedUpAs string
+	SeenAt     *time.Time
+}
+
+type UserKeepRow struct {
+	Onboarded bool
+	Renting   bool
+}
+
 // All by primary key: the policies add id = the caller.
-// UserProvision makes the caller's profile if there is none. The id is the
-// column's default, the verified caller.
-func (q *Queries) UserProvision(ctx context.Context, db DBTX, email *string) error {
-	_, err := db.Exec(ctx, userProvision, email)
+// UserKeep makes the caller's profile, or brings it to what the provider says of them
+// as of seen_at, unless something later is known. Without a time it only makes one. The
+// id is the column's default, the verified caller. A name is taken over until the
+// provider has been heard for the first time: after that it is the person's own.
+//
+// It says how they stand: whether they have said who they are, and if not, whether they
+// are here as somebody's tenant alone. What another transaction makes meanwhile is not
+// seen, and nobody has said anything there yet.
+func (q *Queries) UserKeep(ctx context.Context, db DBTX, arg UserKeepParams) (UserKeepRow, error) {
+	row := db.QueryRow(ctx, userKeep,
+		arg.Email,
+		arg.FullName,
+		arg.SignedUpAs,
+		arg.SeenAt,
+	)
+	var i UserKeepRow
+	err := row.Scan(&i.Onboarded, &i.Renting)
+	return i, err
+}
+
+const userOnboard = `-- name: UserOnboard :exec
+update app.users
+   set full_name = $1, company_name = $2, locale = $3, country = $4,
+       time_zone = $5, currency = $6, planned_units = $7, onboarding_step = $8
+`
+
+type UserOnboardParams struct {
+	FullName       *string
+	CompanyName    *string
+	Locale         *string
+	Country        *string
+	TimeZone       *string
+	Currency       *string
+	PlannedUnits   *int32
+	OnboardingStep int16
+}
+
+// UserOnboard takes the caller on in setting up; app.guard_user lets nobody back.
+func (q *Queries) UserOnboard(ctx context.Context, db DBTX, arg UserOnboardParams) error {
+	_, err := db.Exec(ctx, userOnboard,
+		arg.FullName,
+		arg.CompanyName,
+		arg.Locale,
+		arg.Country,
+		arg.TimeZone,
+		arg.Currency,
+		arg.PlannedUnits,
+		arg.OnboardingStep,
+	)
 	return err
 }
 
 const userSelf = `-- name: UserSelf :one
-select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin from app.users
+select id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at from app.users
 `
 
 func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
@@ -81,6 +227,14 @@ func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.OnboardingStep,
+		&i.OnboardingCompleted,
+		&i.SignedUpAs,
+		&i.Country,
+		&i.PlannedUnits,
+		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }
@@ -88,8 +242,9 @@ func (q *Queries) UserSelf(ctx context.Context, db DBTX) (User, error) {
 const userUpdate = `-- name: UserUpdate :one
 update app.users
    set full_name = $1, company_name = $2, phone = $3,
-       locale = $4, time_zone = $5, currency = $6
-returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin
+       locale = $4, country = $5, time_zone = $6, currency = $7,
+       require_aal2 = $8
+returning id, email, full_name, company_name, phone, locale, time_zone, currency, version, created_at, updated_at, is_admin, onboarding_step, onboarding_completed, signed_up_as, country, planned_units, require_aal2, provider_seen_at, provider_deleted_at
 `
 
 type UserUpdateParams struct {
@@ -97,8 +252,10 @@ type UserUpdateParams struct {
 	CompanyName *string
 	Phone       *string
 	Locale      *string
+	Country     *string
 	TimeZone    *string
 	Currency    *string
+	RequireAal2 bool
 }
 
 func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams) (User, error) {
@@ -107,8 +264,10 @@ func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams)
 		arg.CompanyName,
 		arg.Phone,
 		arg.Locale,
+		arg.Country,
 		arg.TimeZone,
 		arg.Currency,
+		arg.RequireAal2,
 	)
 	var i User
 	err := row.Scan(
@@ -124,6 +283,14 @@ func (q *Queries) UserUpdate(ctx context.Context, db DBTX, arg UserUpdateParams)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.IsAdmin,
+		&i.OnboardingStep,
+		&i.OnboardingCompleted,
+		&i.SignedUpAs,
+		&i.Country,
+		&i.PlannedUnits,
+		&i.RequireAal2,
+		&i.ProviderSeenAt,
+		&i.ProviderDeletedAt,
 	)
 	return i, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/supabase-community/gotrue-go/types"
 	"github.com/supabase-community/supabase-go"
 
+	"rowhouse/internal/accounts"
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
 	"rowhouse/internal/query"
@@ -48,7 +49,7 @@ func Run(ctx context.Context, d *db.DB, supabaseURL, anonKey string, size Size) 
 		if id == uuid.Nil {
 			continue
 		}
-		if err := fill(auth.With(ctx, auth.Identity{UserID: id}), d, address, size); err != nil {
+		if err := fill(auth.With(ctx, auth.Identity{UserID: id}), d, id, address, size); err != nil {
 			return nil, fmt.Errorf("seed %s: %w", address, err)
 		}
 	}
@@ -86,11 +87,25 @@ func signIn(client *supabase.Client, address string) (uuid.UUID, error) {
 	return uuid.Nil, fmt.Errorf("sign in: %w", err)
 }
 
-func fill(ctx context.Context, d *db.DB, address string, size Size) error {
+// onboard has a landlord say who they are, unless they have.
+func onboard(ctx context.Context, tx *db.Tx, address string) error {
+	self, err := query.New().UserForUpdate(ctx, tx)
+	if err != nil || self.OnboardingStep > 1 {
+		return err
+	}
+	name, _, _ := strings.Cut(address, "@")
+	english, dutch, amsterdam, euro := "en-GB", "NL", "Europe/Amsterdam", "EUR"
+	return query.New().UserOnboard(ctx, tx, query.UserOnboardParams{
+		FullName: &name, Locale: &english, Country: &dutch, TimeZone: &amsterdam, Currency: &euro, OnboardingStep: 6,
+	})
+}
+
+func fill(ctx context.Context, d *db.DB, id uuid.UUID, address string, size Size) error {
 	q := query.New()
-	if err := d.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		return q.UserProvision(ctx, tx, &address)
-	}); err != nil {
+	if _, err := accounts.Keep(ctx, d, accounts.Account{ID: id, Email: address}); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	if err := d.AsUser(ctx, db.ReadWrite, func(tx *db.Tx) error { return onboard(ctx, tx, address) }); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
 	if err := d.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {

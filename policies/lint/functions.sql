@@ -7,7 +7,7 @@ functions as (
       from pg_proc p
       join pg_namespace n on n.oid = p.pronamespace
       join pg_roles o on o.oid = p.proowner
-     where n.nspname in ('app', 'app_private')
+     where n.nspname in ('app', 'app_private', 'river')
 )
 select 'RH201' as id, case when f.prosecdef then 'error' else 'warning' end as severity, f.name::text as object,
        case when f.prosecdef

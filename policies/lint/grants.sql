@@ -1,7 +1,7 @@
 -- Grants and memberships. Each row is a finding; see policies/README.md.
 with
 ours as (
-    select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace n where n.nspname in ('app', 'app_private')
+    select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace n where n.nspname in ('app', 'app_private', 'river')
 ),
 -- A serving login is one of ours that cannot become the owner of the schemas; what
 -- it can become are the personas.
@@ -105,13 +105,13 @@ select 'RH307', 'error', format('default privileges of %I on %s', o.rolname, k.k
 
 union all
 select 'RH308', 'warning', format('pg_notify to %s', g.name),
-       'Notifications reach every process of ours; only rowhouse_clerk sends them.',
+       'Notifications reach every process of ours; only rowhouse_clerk sends them, and the queue''s library.',
        format('revoke execute on function pg_catalog.pg_notify(text, text) from %s;', g.name)
   from pg_proc f
  cross join aclexplode(f.proacl) a
   join pg_roles r on r.oid = a.grantee
  cross join lateral (select quote_ident(r.rolname) as name) g
- where f.oid = 'pg_notify(text, text)'::regprocedure and a.grantee <> f.proowner and r.rolname <> 'rowhouse_clerk'
+ where f.oid = 'pg_notify(text, text)'::regprocedure and a.grantee <> f.proowner and r.rolname not in ('rowhouse_clerk', 'rowhouse_worker')
 
 union all
 -- who migrates is a member by need; of our own roles policies/cluster.sql knows all

@@ -2,7 +2,7 @@
 -- finding; see policies/README.md.
 with
 ours as (
-    select n.oid from pg_namespace n where n.nspname in ('app', 'app_private')
+    select n.oid from pg_namespace n where n.nspname in ('app', 'app_private', 'river')
 ),
 -- in our schemas, or anywhere and reading our tables
 views as (

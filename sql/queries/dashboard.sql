@@ -1,13 +1,18 @@
 -- What the dashboard shows, run as one batch. Archived rows are left out, as they
 -- are of lists. The policies add owner_user_id = the caller to every statement here.
 
+-- DashboardUnits counts as occupied what UnitsPage shows so.
 -- name: DashboardUnits :one
 select count(*) as total,
-       count(*) filter (where u.status = 'VACANT') as vacant,
-       count(*) filter (where u.status = 'OCCUPIED') as occupied,
+       count(*) filter (where u.status = 'VACANT' and y.unit_id is null) as vacant,
+       count(*) filter (where u.status = 'OCCUPIED' or u.status = 'VACANT' and y.unit_id is not null) as occupied,
        count(*) filter (where u.status = 'NOTICE') as notice,
        count(*) filter (where u.status = 'OFF_MARKET') as off_market
   from app.units u
+  left join (select distinct t.owner_user_id, t.unit_id
+               from app.tenancies t
+              where t.cancelled_at is null and t.start_date <= current_date and (t.end_date is null or t.end_date >= current_date)) y
+    on y.owner_user_id = u.owner_user_id and y.unit_id = u.id
  where not u.archived;
 
 -- DashboardTenants counts as invited who holds an invite that is neither claimed nor

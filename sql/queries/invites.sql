@@ -26,10 +26,10 @@ on conflict (owner_user_id, unit_id, tenant_id, start_date) do update
    set cancelled_at = null, end_date = null;
 
 -- InviteOpen opens an invite for the tenant with this address, or gives the open
--- one another token. There is no row for a tenant who has a login.
+-- one another token. A trigger queues the mail. There is no row for a tenant who has a login.
 -- name: InviteOpen :one
-insert into app.tenant_invites as i (tenant_id, unit_id, email, token_hash, landlord_name, unit_label, expires_at)
-select t.id, t.unit_id, lower(t.email), @token_hash::bytea,
+insert into app.tenant_invites as i (tenant_id, unit_id, email, mail_id, mail_key, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), @mail_id::uuid, @mail_key::text, @token_hash::bytea,
        (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
        (select concat_ws(', ', u.name, p.name)
           from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
@@ -38,10 +38,10 @@ select t.id, t.unit_id, lower(t.email), @token_hash::bytea,
   from app.tenants t
  where lower(t.email) = lower(@email::text) and t.email is not null and t.user_id is null
 on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do update
-   set unit_id = excluded.unit_id, email = excluded.email, token_hash = @token_hash::bytea, landlord_name = excluded.landlord_name,
-       unit_label = excluded.unit_label, expires_at = excluded.expires_at, send_count = i.send_count + 1,
-       sent_at = null, last_error = null
-returning i.id, i.tenant_id, i.email, i.landlord_name, i.unit_label, i.expires_at, i.version;
+   set unit_id = excluded.unit_id, email = excluded.email, mail_id = excluded.mail_id, mail_key = excluded.mail_key,
+       token_hash = @token_hash::bytea, landlord_name = excluded.landlord_name, unit_label = excluded.unit_label,
+       expires_at = excluded.expires_at
+returning i.id, i.tenant_id, i.email, i.expires_at, i.version;
 
 -- TenantInvitesCount and TenantInvitesPage share their filters, as UnitsCount and
 -- UnitsPage do. What a state means for claimed_at is said a second time, in a way that
@@ -56,17 +56,18 @@ select count(*)
    and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (sqlc.narg('email')::text is null or i.email = lower(sqlc.narg('email')))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0);
 
 -- TenantInvitesPage reads tenant_invites_created_idx, or tenant_invites_claimed_idx for
--- one state, tenant_invites_tenant_idx for one tenant's, and the primary key when walked
--- by id.
+-- one state, tenant_invites_tenant_idx for one tenant's, tenant_invites_email_idx for one
+-- address, and the primary key when walked by id.
 -- name: TenantInvitesPage :many
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
-       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+       i.expires_at, i.send_count, i.mail_state, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
   from app.tenant_invites i
   join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
  where (sqlc.narg('state')::text is null
@@ -75,6 +76,7 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
    and (coalesce(sqlc.narg('state'), 'CLAIMED') = 'CLAIMED' or i.claimed_at is null)
    and (sqlc.narg('state') is distinct from 'CLAIMED' or i.claimed_at is not null)
    and (sqlc.narg('tenant_id')::uuid is null or i.tenant_id = sqlc.narg('tenant_id'))
+   and (sqlc.narg('email')::text is null or i.email = lower(sqlc.narg('email')))
    and (@q::text = ''
         or strpos(lower(concat_ws(' ', t.first_name, t.last_name, i.email, i.unit_label)), lower(@q)) > 0)
    and (sqlc.narg('after_id')::uuid is null or i.id > sqlc.narg('after_id'))
@@ -88,7 +90,7 @@ select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landl
 select i.id, i.tenant_id, t.first_name, t.last_name, i.unit_id, i.email, i.landlord_name, i.unit_label,
        (case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
-       i.expires_at, i.send_count, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
+       i.expires_at, i.send_count, i.mail_state, i.sent_at, i.last_error, i.claimed_at, i.revoked_at, i.version, i.created_at, i.updated_at
   from app.tenant_invites i
   join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
  where i.id = @id;
@@ -106,10 +108,35 @@ select i.version,
 -- it to where the tenant has moved to.
 -- name: TenantInviteRenew :exec
 update app.tenant_invites i
-   set token_hash = @token_hash, expires_at = now() + interval '14 days', send_count = i.send_count + 1,
-       sent_at = null, last_error = null,
+   set mail_id = @mail_id::uuid, mail_key = @mail_key::text, token_hash = @token_hash, expires_at = now() + interval '14 days',
        email = coalesce((select lower(t.email) from app.tenants t where t.owner_user_id = i.owner_user_id and t.id = i.tenant_id), i.email)
  where i.id = @id;
+
+-- InviteMail is what goes into a mail of the landlord's, and whether it is still to go.
+-- name: InviteMail :one
+select i.email, i.mail_key, i.landlord_name, i.unit_label, i.expires_at, c.email as reply_to,
+       (i.mail_state = 'QUEUED' and i.claimed_at is null and i.revoked_at is null and i.expires_at > now())::boolean as due
+  from app.tenant_invites i
+  left join app.landlord_cards c on c.owner_user_id = i.owner_user_id
+ where i.mail_id = @mail_id;
+
+-- InviteMailSent says that a mail has left, if that was not known.
+-- name: InviteMailSent :execrows
+update app.tenant_invites set mail_state = 'SENT', sent_at = now(), last_error = null
+ where mail_id = @mail_id and mail_state = 'QUEUED';
+
+-- InviteMailFailed says why a mail will not leave, or has not yet left. Without a
+-- reason the one that is there stays.
+-- name: InviteMailFailed :execrows
+update app.tenant_invites
+   set mail_state = case when @for_good::boolean then 'FAILED' else mail_state end,
+       last_error = coalesce(nullif(@reason::text, ''), last_error, 'The mail could not be sent.')
+ where mail_id = @mail_id and mail_state = 'QUEUED' and (@for_good or last_error is distinct from @reason);
+
+-- InviteMailBounced says that a mail came back. One that came back once stays so.
+-- name: InviteMailBounced :execrows
+update app.tenant_invites set mail_state = 'BOUNCED', last_error = @reason::text
+ where mail_id = @mail_id and mail_state in ('QUEUED', 'SENT', 'FAILED');
 
 -- name: TenantInviteRevoke :exec
 update app.tenant_invites set revoked_at = now() where id = @id;
@@ -123,6 +150,11 @@ select i.landlord_name, i.unit_label,
              when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end)::text as state,
        i.expires_at
   from app.tenant_invites i;
+
+-- InviteOpenTo tells whether the invite whose token is held is open, and went to email.
+-- name: InviteOpenTo :one
+select exists (select from app.tenant_invites i
+                where i.email = lower(@email::text) and i.claimed_at is null and i.revoked_at is null and i.expires_at > now());
 
 -- InviteClaim marks the invite as claimed by the caller. The policy lets through
 -- one that is open, to its own address.

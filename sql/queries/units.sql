@@ -1,13 +1,21 @@
 -- The policies add owner_user_id = the caller to every statement here, so that
 -- "where id = …" reads the primary key (owner_user_id, id).
 
+-- A unit that is let to somebody today is OCCUPIED, whether the landlord has said so
+-- or not; that it is OFF_MARKET or about to be free they say themselves.
+
 -- UnitsCount and UnitsPage share their filters. The search for @q reads all of
 -- the caller's units: no index finds a part of a word below a policy, and a
 -- landlord's own units are few.
 -- name: UnitsCount :one
 select count(*)
   from app.units u
- where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
+ where (sqlc.narg('status')::text is null
+        or sqlc.narg('status') = case when u.status = 'VACANT'
+                                       and exists (select from app.tenancies y
+                                                    where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                                      and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                                      then 'OCCUPIED' else u.status end)
    and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
    and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
    and (sqlc.narg('archived')::boolean is null or u.archived = sqlc.narg('archived'))
@@ -20,9 +28,21 @@ select count(*)
 -- primary key: with the parameters known, all but one of the order's terms are
 -- constants, and the planner drops them.
 -- name: UnitsPage :many
-select u.*
+select u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
   from app.units u
- where (sqlc.narg('status')::text is null or u.status = sqlc.narg('status'))
+ where (sqlc.narg('status')::text is null
+        or sqlc.narg('status') = case when u.status = 'VACANT'
+                                       and exists (select from app.tenancies y
+                                                    where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                                      and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                                      then 'OCCUPIED' else u.status end)
    and (sqlc.narg('kind')::text is null or u.kind = sqlc.narg('kind'))
    and (sqlc.narg('property_id')::uuid is null or u.property_id = sqlc.narg('property_id'))
    and (sqlc.narg('archived')::boolean is null or u.archived = sqlc.narg('archived'))
@@ -39,9 +59,19 @@ select u.*
  limit @row_limit::bigint offset @row_offset::bigint;
 
 -- name: Unit :one
-select * from app.units where id = @id;
+select u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at
+  from app.units u
+ where u.id = @id;
 
--- UnitForUpdate locks a unit for the rest of the transaction.
+-- UnitForUpdate locks a unit for the rest of the transaction. Its status is what the
+-- landlord has said.
 -- name: UnitForUpdate :one
 select * from app.units where id = @id for no key update;
 
@@ -53,15 +83,28 @@ values (@property_id, @name, @kind, @status, @address1, @address2, @city, @state
 returning *;
 
 -- UnitUpdate replaces a unit's data. An archived unit that stays archived keeps
--- its time.
+-- its time. Who sends OCCUPIED because a tenancy shows it so has said nothing of
+-- their own: once the tenancy has ended the unit is VACANT.
 -- name: UnitUpdate :one
-update app.units
-   set property_id = @property_id, name = @name, kind = @kind, status = @status, address1 = @address1,
-       address2 = @address2, city = @city, state = @state, postal_code = @postal_code, country = @country,
+update app.units u
+   set property_id = @property_id, name = @name, kind = @kind,
+       status = case when @status::text = 'OCCUPIED' and u.status = 'VACANT'
+                      and exists (select from app.tenancies y
+                                   where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                     and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                     then u.status else @status end,
+       address1 = @address1, address2 = @address2, city = @city, state = @state, postal_code = @postal_code, country = @country,
        bedrooms = @bedrooms, bathrooms = @bathrooms, area_m2 = @area_m2, external_ref = @external_ref,
-       archived_at = case when @archived::boolean then coalesce(archived_at, now()) end
- where id = @id
-returning *;
+       archived_at = case when @archived::boolean then coalesce(u.archived_at, now()) end
+ where u.id = @id
+returning u.owner_user_id, u.id, u.property_id, u.name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.archived, u.version, u.created_by, u.created_at, u.updated_at;
 
 -- name: UnitDelete :one
 select app.delete_unit(@id);

@@ -10,6 +10,12 @@ import _ "embed"
 //go:embed settings.sql
 var Settings string
 
+// DemandSecondFactor fails, with SQLSTATE RH403, if the caller wants a second factor for
+// what the transaction is for and has come without one. It follows Settings.
+//
+//go:embed demand_second_factor.sql
+var DemandSecondFactor string
+
 // Reset puts a connection back to what it was when it was opened. It is several
 // statements, for the simple protocol, and may follow a COMMIT in one message.
 //

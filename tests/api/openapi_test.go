@@ -32,7 +32,7 @@ func document(t *testing.T) []byte {
 	})
 	require.NoError(t, err)
 	t.Cleanup(tokens.Close)
-	api, err := httpapi.New(httpapi.Config{DB: d, Tokens: tokens, Version: "1"})
+	api, err := httpapi.New(httpapi.Config{DB: d, Tokens: tokens, Version: "1", InviteKeys: dbtest.InviteKeys(t)})
 	require.NoError(t, err)
 	return api.Document()
 }

@@ -89,8 +89,8 @@ func (d books) fill(b *testing.B) {
 		"set maintenance_work_mem = '256MB'",
 		// the indexes in one go at the end: a third of the time
 		"update pg_index set indisready = false, indisvalid = false where indrelid = 'app.units'::regclass",
-		fmt.Sprintf(`insert into app.users (id, email)
-			select %s, 'landlord-' || n || '@example.com' from generate_series(1, %d) n`, idSQL, d.landlords+creators),
+		fmt.Sprintf(`insert into app.users (id, email, onboarding_step)
+			select %s, 'landlord-' || n || '@example.com', 6 from generate_series(1, %d) n`, idSQL, d.landlords+creators),
 		fmt.Sprintf(`insert into app.units (owner_user_id, name, kind, status, address1, city, postal_code, country,
 				bedrooms, area_m2, created_by)
 			select %[1]s, 'Flat ' || k, 'apartment', case when k %% 4 = 0 then 'VACANT' else 'OCCUPIED' end,

@@ -94,7 +94,7 @@ func (d books) script(b *testing.B, pipelined bool) (script string, variables ma
 	require.Len(b, page, 4, "BEGIN, settings, count and page")
 	require.Contains(b, page[1].sql, "set_config('role', $1, true)")
 	settings := strings.NewReplacer("$1", "'rowhouse_landlord'", "$2", "c.user_id", "$3", "c.seal", "$4", "'pgbench'",
-		"$5", "''", "$6", "''", "$7", "''", "$8", "'force_custom_plan'").
+		"$5", "''", "$6", "''", "$7", "''", "$8", "'force_custom_plan'", "$9", "'aal1'").
 		Replace(session.Settings) + " from bench.callers c where c.n = :caller"
 
 	d.mustSee(b, strings.Replace(settings, ":caller", "1", 1))

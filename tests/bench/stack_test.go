@@ -25,6 +25,7 @@ import (
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/httpapi"
 )
 
@@ -49,7 +50,7 @@ func start(b *testing.B, d books, cacheSize int) stack {
 	b.Cleanup(tokens.Close)
 	api, err := httpapi.New(httpapi.Config{
 		DB:     d.Open(b, db.Config{MaxConns: 16, Configure: func(c *pgxpool.Config) { countTrips(c, s.trips) }}),
-		Tokens: tokens, Version: "bench",
+		Tokens: tokens, Version: "bench", InviteKeys: dbtest.InviteKeys(b),
 	})
 	require.NoError(b, err)
 	server := httptest.NewServer(api)

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,23 +28,23 @@ const ctrlCWithin = 5 * time.Second
 
 // instance is where one `rowhouse dev` lives, running or not.
 type instance struct {
-	env       environment
-	api, auth string // base URLs
+	env              environment
+	api, auth, mails string // base URLs
 }
 
 func newInstance(t testing.TB) instance {
 	t.Helper()
-	addr, authAddr := freeAddress(t), freeAddress(t)
+	addr, authAddr, mailAddr, smtpAddr := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	_, postgresPort, err := net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
 	_, authPort, err := net.SplitHostPort(authAddr)
 	require.NoError(t, err)
 	return instance{
 		env: environment{
-			"ADDR": addr, "DEV_AUTH_ADDR": authAddr, "DEV_POSTGRES_PORT": postgresPort, "ROWHOUSE_DIR": tempDir(t),
-			"PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN"),
+			"ADDR": addr, "DEV_AUTH_ADDR": authAddr, "DEV_MAIL_ADDR": mailAddr, "DEV_SMTP_ADDR": smtpAddr,
+			"DEV_POSTGRES_PORT": postgresPort, "ROWHOUSE_DIR": tempDir(t), "PG_BIN": os.Getenv("ROWHOUSE_TEST_POSTGRES_BIN"),
 		},
-		api: "http://" + addr, auth: "http://localhost:" + authPort,
+		api: "http://" + addr, auth: "http://localhost:" + authPort, mails: "http://" + mailAddr,
 	}
 }
 
@@ -73,7 +76,7 @@ func TestDev(t *testing.T) {
 	p := i.start(t)
 	for _, line := range []string{
 		i.api[len("http://127.0.0.1"):] + "/api/v1", "/docs/", i.auth + "/auth/v1", ":" + i.env["DEV_POSTGRES_PORT"],
-		"landlord-a@example.com", "landlord-b@example.com", seed.Password,
+		"landlord-a@example.com", "landlord-b@example.com", seed.Password, i.env["DEV_MAIL_ADDR"][len("127.0.0.1"):],
 	} {
 		require.Contains(t, p.output.String(), line)
 	}
@@ -83,7 +86,9 @@ func TestDev(t *testing.T) {
 	gone := first.Units[0].ID
 	demo.must(t, http.StatusNoContent, "DELETE", "/api/v1/units/"+gone.String(), nil)
 	kept := demo.create(t, "/api/v1/units", object{"name": "Garden house"})
+	t.Run("mails and hooks", func(t *testing.T) { testMailsAndHooks(t, i) })
 	t.Run("two landlords", func(t *testing.T) { testTwoLandlords(t, i) })
+	t.Run("an invite is mailed", func(t *testing.T) { testDevMail(t, i) })
 	t.Run("a second instance", func(t *testing.T) { testSecondInstance(t, i, p) })
 	i.ctrlC(t, p)
 
@@ -106,6 +111,49 @@ func TestDev(t *testing.T) {
 	i.ctrlC(t, p)
 }
 
+// testMailsAndHooks: what the auth server does reaches the API, by its hooks and by
+// the webhook of its database, and its mails are caught.
+func testMailsAndHooks(t *testing.T, i instance) {
+	ann := signUp(t, i.auth, i.api, "hooked@example.com")
+	conn, err := pgx.Connect(t.Context(), i.postgres(t))
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var profiles int
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from app.users where email = 'hooked@example.com'").Scan(&profiles))
+	require.Equal(t, 1, profiles, "there before the first request")
+	ann.must(t, http.StatusOK, "GET", "/api/v1/me", nil)
+
+	_, err = conn.Exec(t.Context(), "update auth.users set email = 'renamed@example.com', updated_at = now() where email = 'hooked@example.com'")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		var renamed bool
+		require.NoError(t, conn.QueryRow(t.Context(), "select exists (select from app.users where email = 'renamed@example.com')").Scan(&renamed))
+		return renamed
+	}, soon, 50*time.Millisecond, "the profile follows the user")
+
+	answer, err := http.Post(i.auth+"/auth/v1/recover", "application/json", strings.NewReader(`{"email":"renamed@example.com"}`))
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	page, err := http.Get(i.mails)
+	require.NoError(t, err)
+	defer page.Body.Close()
+	text, err := io.ReadAll(page.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "renamed@example.com")
+}
+
+// postgres is the embedded server's address for its superuser.
+func (i instance) postgres(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(i.env["ROWHOUSE_DIR"], "secrets.json"))
+	require.NoError(t, err)
+	var secrets struct{ Superuser string }
+	require.NoError(t, json.Unmarshal(text, &secrets))
+	u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", secrets.Superuser), Host: "127.0.0.1:" + i.env["DEV_POSTGRES_PORT"], Path: "postgres"}
+	return u.String()
+}
+
 // testTwoLandlords is the story of the README over bare HTTP, with what a shell
 // cannot compare.
 func testTwoLandlords(t *testing.T, i instance) {
@@ -113,6 +161,10 @@ func testTwoLandlords(t *testing.T, i instance) {
 	bob := signUp(t, i.auth, i.api, "bob@example.com")
 	bobs := map[string]string{}
 	for _, c := range []client{ann, bob} {
+		refused := c.must(t, http.StatusForbidden, "POST", "/api/v1/properties", object{"name": "Canal House"})
+		require.Contains(t, refused.body, `"next":"/onboarding/company"`)
+		c.must(t, http.StatusOK, "PATCH", "/api/v1/onboarding",
+			object{"fullName": "Kay Visser", "country": "NL", "timeZone": "Europe/Amsterdam", "currency": "EUR"})
 		property := c.create(t, "/api/v1/properties", object{"name": "Canal House", "city": "Utrecht"})
 		unit := c.create(t, "/api/v1/units", object{"name": "Flat 1", "propertyId": property})
 		loft := c.create(t, "/api/v1/units", object{"name": "Loft"})
@@ -170,6 +222,7 @@ func testSecondInstance(t *testing.T, i instance, p *process) {
 		"the same in all":  {i.env, []string{"port " + port, "process " + pid, "rowhouse dev", "ADDR"}},
 		"the API's port":   {elsewhere.with(environment{"ADDR": i.env["ADDR"]}), []string{"port " + port, "process " + pid}},
 		"the local auth's": {elsewhere.with(environment{"DEV_AUTH_ADDR": i.env["DEV_AUTH_ADDR"]}), []string{"port " + authPort, "process " + pid}},
+		"the mails' page":  {elsewhere.with(environment{"DEV_MAIL_ADDR": i.env["DEV_MAIL_ADDR"]}), []string{"process " + pid, "DEV_MAIL_ADDR"}},
 		"the folder":       {elsewhere.with(environment{"ROWHOUSE_DIR": i.env["ROWHOUSE_DIR"]}), []string{"in use by process " + pid}},
 		"the embedded Postgres": {
 			elsewhere.with(environment{"DEV_POSTGRES_PORT": i.env["DEV_POSTGRES_PORT"]}),
@@ -219,15 +272,54 @@ func TestDevOnAnotherServer(t *testing.T) {
 	var units int
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from app.units").Scan(&units))
 	require.Equal(t, 12, units, "two demo landlords")
+	t.Run("a login is deleted", func(t *testing.T) { testLoginDeleted(t, i, conn) })
 	i.ctrlC(t, p)
 	require.NoError(t, conn.Ping(t.Context()), "the server that is not ours goes on")
+}
+
+// testLoginDeleted deletes a landlord's login, and one of a tenant of theirs, where the
+// identity provider keeps them. Nothing of their books goes, and whoever signs up with
+// the address afterwards is somebody else.
+func testLoginDeleted(t *testing.T, i instance, conn *pgx.Conn) {
+	cleo := signUp(t, i.auth, i.api, "cleo@example.com")
+	unit := cleo.create(t, "/api/v1/units", object{"name": "Flat"})
+	tenant := cleo.create(t, "/api/v1/tenants", object{"firstName": "Kim", "lastName": "Kay"})
+	cleo.create(t, "/api/v1/tenancies", object{"unitId": unit, "tenantId": tenant, "startDate": "2026-01-01"})
+	cleo.create(t, "/api/v1/tickets", object{"unitId": unit, "tenantId": tenant, "title": "Drip"})
+	signUp(t, i.auth, i.api, "kim@example.com").must(t, http.StatusOK, "GET", "/api/v1/me", nil)
+	_, err := conn.Exec(t.Context(), "update app.tenants set user_id = (select id from app.users where email = 'kim@example.com') where id = $1", tenant)
+	require.NoError(t, err)
+	books := func() (text string) {
+		for _, table := range []string{"users", "units", "tenants", "tenancies", "tickets", "ticket_events", "landlord_cards", "audit_log"} {
+			var rows string
+			require.NoError(t, conn.QueryRow(t.Context(), "select string_agg(x::text, ' ' order by x::text) from app."+table+" x").Scan(&rows))
+			text += rows + "\n"
+		}
+		return text
+	}
+	before := books()
+	tag, err := conn.Exec(t.Context(), "delete from auth.users where email in ('cleo@example.com', 'kim@example.com')")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, tag.RowsAffected())
+	require.Equal(t, before, books())
+	newClient(i.auth, "").must(t, http.StatusBadRequest, "POST", "/auth/v1/token?grant_type=password",
+		object{"email": "cleo@example.com", "password": "a long password"})
+
+	for _, email := range []string{"cleo@example.com", "kim@example.com"} {
+		other := signUp(t, i.auth, i.api, email)
+		require.Zero(t, other.units(t, "").Pagination.Total)
+		other.must(t, http.StatusNotFound, "GET", "/api/v1/units/"+unit.String(), nil)
+		var homes struct{ Homes []any }
+		other.must(t, http.StatusOK, "GET", "/api/v1/portal/homes", nil).into(t, &homes)
+		require.Empty(t, homes.Homes)
+	}
 }
 
 // The README's walk runs as it stands there, against the default ports.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	curl := tool(t, "curl")
-	for _, port := range []int{8080, 9999, 5499} {
+	for _, port := range []int{8080, 9999, 5499, 8025, 1025} {
 		if holder, taken := holderOf(t, port); taken {
 			t.Fatalf("port %d, which the README names, is taken by %s", port, holder)
 		}

@@ -18,8 +18,9 @@ import (
 	"rowhouse/internal/seed"
 )
 
-// probed is how long a probe without a bound on its rate may take on a busy machine.
-const probed = 2 * time.Minute
+// probed is how long a probe without a bound on its rate may take on a busy machine: it
+// sends a few thousand requests.
+const probed = 4 * time.Minute
 
 // probeOf runs the probe against an instance until it ends.
 func (i instance) probeOf(t testing.TB, args ...string) (code int, output string, report probe.Report) {
@@ -143,7 +144,7 @@ func checkOperations(t testing.TB, i instance, report probe.Report) {
 func testIsolationSchedule(t *testing.T, i instance) {
 	metrics, file := freeAddress(t), filepath.Join(t.TempDir(), "report.json")
 	p := i.startProbe(t, "--rate", "0", "--schedule", "1h", "--metrics-listen", metrics, "--json", file)
-	p.says(t, "HELD: ")
+	p.until(t, probed, func() bool { return strings.Contains(p.output.String(), "HELD: ") }, "it does not say HELD: ")
 	said := ""
 	p.until(t, soon, func() bool {
 		a, err := newClient("http://"+metrics, "").try(t.Context(), "GET", "/metrics", nil)

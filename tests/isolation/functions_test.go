@@ -77,6 +77,8 @@ func TestRemovals(t *testing.T) {
 	w.Exec(t, "update app.tenant_invites set unit_id = null, tenant_id = $1 where owner_user_id = $2", w.a.TenantID, w.a.UserID)
 	invitee := w.column(t, "app.tenants", "id", w.a.UserID)
 	invitee = slices.DeleteFunc(invitee, func(id string) bool { return id == w.a.TenantID.String() })
+	w.Exec(t, `insert into app.tenant_invites (owner_user_id, tenant_id, email, token_hash, expires_at, created_by)
+		values ($1, $2, 'invitee@example.com', sha256('kept'), now() + interval '1 day', $1)`, w.a.UserID, invitee[0])
 	words := w.where(t, "app.ticket_comments", "body = 'help'")
 	a := w.as(t, "rowhouse_landlord", w.a.UserID)
 	tenancy := w.column(t, "app.tenancies", "id", w.a.UserID)
@@ -91,6 +93,7 @@ func TestRemovals(t *testing.T) {
 		require.Equal(t, [][]string{{"f"}}, o.rows, "%s\n%s", removal.name, o.said)
 		require.Contains(t, w.column(t, removal.of, "id", w.a.UserID), removal.id)
 	}
+	require.Contains(t, w.column(t, "app.tenant_invites", "tenant_id", w.a.UserID), invitee[0], "an invite of a tenant who was not archived")
 
 	w.Exec(t, "update app.idempotency_keys set created_at = now() - interval '23 hours' where owner_user_id = $1", w.a.UserID)
 	require.Empty(t, a.run(t, "select app.forget_idempotency_keys()").code)

@@ -54,7 +54,7 @@ func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 	t.Cleanup(tokens.Close)
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
-	config := httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true}
+	config := httpapi.Config{DB: w.DB, Tokens: tokens, Version: "test", Files: files, EmailsProven: true, InviteKeys: dbtest.InviteKeys(t)}
 	for _, f := range change {
 		f(&config)
 	}
@@ -422,7 +422,7 @@ func TestForeignTextsThroughHTTP(t *testing.T) {
 						r.headers = map[string]string{p.Name: text}
 						if p.Name == "Idempotency-Key" { // nobody has used one before
 							if len(o.holes(t)) == 0 {
-								r.token = accessToken("authenticated", s.newcomer(t, false), time.Minute)
+								r.token = accessToken("authenticated", s.newcomer(t, true), time.Minute)
 							}
 						}
 					} else {

@@ -72,7 +72,7 @@ func (h *hood) callers(t *testing.T, stranger, mallory uuid.UUID) []*caller {
 		{name: "invitee without the token", role: user, who: mallory, token: "no such token", email: address, sight: self(mallory)},
 		{name: "user without a role", role: user, who: stranger, sight: self(stranger)},
 		{name: "user without a role, as a tenant", role: "rowhouse_tenant", who: stranger, sight: view{}},
-		{name: "user without a role, as a landlord", role: "rowhouse_landlord", who: stranger, sight: view{"app.landlord_cards": {stranger.String()}}},
+		{name: "user without a role, as a landlord", role: "rowhouse_landlord", who: stranger, sight: view{"app.landlord_cards": {stranger.String()}, "app.users": {stranger.String()}}},
 		{name: "user without a role, as support", role: "rowhouse_support", who: stranger, sight: view{}},
 	}
 	for _, r := range v.renters(t) {

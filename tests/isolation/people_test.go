@@ -201,7 +201,7 @@ func peopleSee(t *testing.T, v *town) {
 		if person.who != v.a.UserID {
 			c = v.as(t, "rowhouse_landlord", person.who)
 			c.name = person.name + " as a landlord"
-			requireSees(t, v.world, c, view{"app.landlord_cards": id(person.who)})
+			requireSees(t, v.world, c, view{"app.landlord_cards": id(person.who), "app.users": id(person.who)})
 		}
 	}
 	none := v.connect(t, &caller{name: "nobody", login: "rowhouse_api", role: "rowhouse_tenant"})

@@ -30,8 +30,9 @@ free_port() {
 }
 
 # dev must be ours alone, whatever this shell has set
-unset DATABASE_URL MIGRATE_DATABASE_URL SUPABASE_URL SUPABASE_ANON_KEY OVERPASS_URL STORAGE_BUCKET STORAGE_DIR SEAL_KEYS
-api=$(free_port) auth=$(free_port) postgres=$(free_port)
+unset DATABASE_URL MIGRATE_DATABASE_URL SUPABASE_URL SUPABASE_ANON_KEY OVERPASS_URL STORAGE_BUCKET STORAGE_DIR SEAL_KEYS \
+	INVITE_KEYS WORKER_DATABASE_URL SMTP_URL MAIL_FROM MAIL_HOOK_SECRET PUBLIC_URL AUTH_HOOK_SECRETS AUTH_WEBHOOK_SECRET
+api=$(free_port) auth=$(free_port) postgres=$(free_port) mails=$(free_port) smtp=$(free_port)
 
 failed=0
 
@@ -43,8 +44,9 @@ else
 fi
 make --no-print-directory build # with the suite's result, for the report that landlords get
 
-ADDR=127.0.0.1:$api DEV_AUTH_ADDR=127.0.0.1:$auth DEV_POSTGRES_PORT=$postgres ROWHOUSE_DIR=$dir/data \
-	RATE_LIMIT_PER_MINUTE=0 LOG_LEVEL=warn bin/rowhouse dev >build/isolation-dev.txt 2>&1 &
+ADDR=127.0.0.1:$api DEV_AUTH_ADDR=127.0.0.1:$auth DEV_POSTGRES_PORT=$postgres \
+	DEV_MAIL_ADDR=127.0.0.1:$mails DEV_SMTP_ADDR=127.0.0.1:$smtp \
+	ROWHOUSE_DIR=$dir/data RATE_LIMIT_PER_MINUTE=0 LOG_LEVEL=warn bin/rowhouse dev >build/isolation-dev.txt 2>&1 &
 dev=$!
 until grep -q 'Stop it with Ctrl-C' build/isolation-dev.txt; do
 	if ! kill -0 "$dev" 2>/dev/null; then

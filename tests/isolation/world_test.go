@@ -138,13 +138,13 @@ func (w *world) targets(t testing.TB, name string) map[string]string {
 	return all
 }
 
-// newcomer is somebody with a profile at most.
+// newcomer is somebody with a profile at most, who has then said who they are.
 func (w *world) newcomer(t testing.TB, profile bool) uuid.UUID {
 	t.Helper()
 	id := uuid.New()
 	w.mine = append(w.mine, quote(id.String()))
 	if profile {
-		w.Exec(t, "insert into app.users (id) values ($1)", id)
+		w.Exec(t, "insert into app.users (id, onboarding_step) values ($1, 2)", id)
 	}
 	return id
 }

@@ -15,6 +15,15 @@ begin
             'confirmation_token', 'reauthentication_token', 'recovery_token',
             'email_change_token_new', 'email_change_token_current', 'phone_change_token');
     end if;
+    if to_regtype('auth.code_challenge_method') is null then
+        create type auth.code_challenge_method as enum ('s256', 'plain');
+    end if;
+    if to_regtype('auth.factor_type') is null then
+        create type auth.factor_type as enum ('totp', 'webauthn', 'phone');
+    end if;
+    if to_regtype('auth.factor_status') is null then
+        create type auth.factor_status as enum ('unverified', 'verified');
+    end if;
 end
 $$;
 
@@ -23,7 +32,7 @@ create table if not exists auth.users (
     id                   uuid primary key,
     aud                  varchar(255) not null,
     role                 varchar(255) not null,
-    email                varchar(255) not null,
+    email                varchar(255),
     encrypted_password   varchar(255) not null,
     email_confirmed_at   timestamptz,
     confirmation_sent_at timestamptz,
@@ -41,6 +50,24 @@ create table if not exists auth.users (
     deleted_at           timestamptz,
     is_anonymous         boolean not null default false
 );
+-- Added one by one, so that a schema from before has them too. The codes stay
+-- empty here: they are in one_time_tokens.
+alter table auth.users
+    alter column email drop not null,
+    add column if not exists invited_at                  timestamptz,
+    add column if not exists confirmation_token          varchar(255) not null default '',
+    add column if not exists recovery_token              varchar(255) not null default '',
+    add column if not exists email_change_token_new      varchar(255) not null default '',
+    add column if not exists email_change                varchar(255) not null default '',
+    add column if not exists email_change_sent_at        timestamptz,
+    add column if not exists is_super_admin              boolean,
+    add column if not exists phone_change                text         not null default '',
+    add column if not exists phone_change_token          varchar(255) not null default '',
+    add column if not exists phone_change_sent_at        timestamptz,
+    add column if not exists email_change_token_current  varchar(255) not null default '',
+    add column if not exists email_change_confirm_status smallint     not null default 0,
+    add column if not exists reauthentication_token      varchar(255) not null default '',
+    add column if not exists reauthentication_sent_at    timestamptz;
 create unique index if not exists users_email_partial_key on auth.users (email) where not is_sso_user;
 
 create table if not exists auth.identities (
@@ -67,6 +94,7 @@ create table if not exists auth.sessions (
     user_agent   text,
     ip           inet
 );
+alter table auth.sessions add column if not exists factor_id uuid;
 create index if not exists sessions_user_id_idx on auth.sessions (user_id);
 
 create table if not exists auth.mfa_amr_claims (
@@ -104,9 +132,56 @@ create table if not exists auth.one_time_tokens (
 );
 create index if not exists one_time_tokens_token_hash_idx on auth.one_time_tokens (token_hash);
 
+-- One row per flow that ends in a code or at a callback: its id is the state that
+-- an OAuth provider hands back, user_id is known from the start for mails.
+create table if not exists auth.flow_state (
+    id                     uuid primary key,
+    user_id                uuid references auth.users on delete cascade,
+    auth_code              text unique,
+    code_challenge_method  auth.code_challenge_method,
+    code_challenge         text,
+    provider_type          text not null,
+    provider_access_token  text not null default '',
+    provider_refresh_token text not null default '',
+    authentication_method  text not null,
+    auth_code_issued_at    timestamptz,
+    referrer               text not null default '',
+    created_at             timestamptz not null,
+    updated_at             timestamptz not null
+);
+create index if not exists flow_state_user_id_idx on auth.flow_state (user_id, authentication_method);
+
+create table if not exists auth.mfa_factors (
+    id                 uuid primary key,
+    user_id            uuid not null references auth.users on delete cascade,
+    friendly_name      text not null default '',
+    factor_type        auth.factor_type not null,
+    status             auth.factor_status not null,
+    secret             text,
+    phone              text,
+    last_challenged_at timestamptz,
+    created_at         timestamptz not null,
+    updated_at         timestamptz not null
+);
+create index if not exists mfa_factors_user_id_idx on auth.mfa_factors (user_id);
+create unique index if not exists mfa_factors_user_friendly_name_unique on auth.mfa_factors (user_id, friendly_name)
+    where trim(friendly_name) <> '';
+
+create table if not exists auth.mfa_challenges (
+    id          uuid primary key,
+    factor_id   uuid not null references auth.mfa_factors on delete cascade,
+    ip_address  inet not null,
+    created_at  timestamptz not null,
+    verified_at timestamptz
+);
+create index if not exists mfa_challenges_factor_id_idx on auth.mfa_challenges (factor_id);
+
 alter table auth.users enable row level security;
 alter table auth.identities enable row level security;
 alter table auth.sessions enable row level security;
 alter table auth.mfa_amr_claims enable row level security;
 alter table auth.refresh_tokens enable row level security;
 alter table auth.one_time_tokens enable row level security;
+alter table auth.flow_state enable row level security;
+alter table auth.mfa_factors enable row level security;
+alter table auth.mfa_challenges enable row level security;

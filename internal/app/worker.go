@@ -1,0 +1,108 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"rowhouse/internal/config"
+	"rowhouse/internal/db"
+	"rowhouse/internal/imports"
+	"rowhouse/internal/invitemail"
+	"rowhouse/internal/jobs"
+	"rowhouse/internal/mail"
+)
+
+// Worker does the jobs of the queue until ctx ends, and then lets those under way
+// finish. Several may run at a time, on any machines.
+func Worker(ctx context.Context, cfg config.Config, version string) error {
+	if err := cfg.Require("WORKER_DATABASE_URL", "SEAL_KEYS", "INVITE_KEYS", "SMTP_URL", "MAIL_FROM", "PUBLIC_URL"); err != nil {
+		return err
+	}
+	w, err := newWorker(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	slog.InfoContext(ctx, "working", "version", version)
+	return w.jobs.Run(ctx, cfg.ShutdownTimeout)
+}
+
+type worker struct {
+	db   *db.DB
+	mail *mail.Sender
+	jobs *jobs.Runner
+}
+
+func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
+	sender, err := mail.Open(mail.Config{URL: cfg.SMTPURL, From: cfg.MailFrom, PerSecond: cfg.MailRatePerSecond})
+	if err != nil {
+		return nil, err
+	}
+	d, err := db.Open(ctx, db.Config{
+		URL: cfg.WorkerDatabaseURL, Keys: cfg.SealKeys, Pooler: cfg.DatabasePooler, MaxConns: cfg.DatabaseMaxConns,
+		AcquireTimeout: 30 * time.Second, // nobody waits for a job's answer
+	})
+	if err != nil {
+		sender.Close()
+		return nil, fmt.Errorf("WORKER_DATABASE_URL: %w", err)
+	}
+	w := &worker{db: d, mail: sender}
+	if err := checkDatabase(ctx, cfg.WorkerDatabaseURL, d); err != nil {
+		w.close()
+		return nil, err
+	}
+	invites := invitemail.New(invitemail.Config{
+		DB: d, Mail: sender, Keys: cfg.InviteKeys, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
+	})
+	w.jobs, err = jobs.Open(ctx, jobs.Config{
+		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
+		Kinds: []jobs.Kind{invites.Kind(), importKind(imports.New(d))},
+	})
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// An import works for so long at a time, and then lets another have its turn; in the
+// rest of a job's time, its last chunk ends.
+const (
+	importTurn    = 20 * time.Second
+	importTimeout = time.Minute
+)
+
+func importKind(im *imports.Importer) jobs.Kind {
+	return jobs.Kind{
+		Name: "import", Timeout: importTimeout, PerLandlord: 1,
+		Work: func(ctx context.Context, job jobs.Job) error {
+			done, err := im.Work(ctx, job.ID, time.Now().Add(importTurn))
+			if err == nil && !done {
+				return jobs.Later(0)
+			}
+			return err
+		},
+		GaveUp: func(ctx context.Context, job jobs.Job, _ error) error { return im.GiveUp(ctx, job.ID) },
+	}
+}
+
+func (w *worker) close() {
+	w.db.Close()
+	w.mail.Close()
+}
+
+// mailHooks take what the mail provider reports, if it may.
+func mailHooks(cfg config.Config, d *db.DB) (map[string]http.Handler, error) {
+	if cfg.MailHookSecret == "" {
+		return nil, nil
+	}
+	bounces, err := invitemail.Bounces(invitemail.BouncesConfig{DB: d, Keys: cfg.InviteKeys, Secret: cfg.MailHookSecret})
+	if err != nil {
+		return nil, err
+	}
+	return map[string]http.Handler{invitemail.BouncesPath: bounces}, nil
+}

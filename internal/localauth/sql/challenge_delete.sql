@@ -1,0 +1,1 @@
+delete from auth.mfa_challenges where id = @id;

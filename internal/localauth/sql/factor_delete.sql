@@ -1,0 +1,1 @@
+delete from auth.mfa_factors where id = @id and user_id = @user_id;

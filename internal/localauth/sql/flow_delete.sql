@@ -1,0 +1,1 @@
+delete from auth.flow_state where id = @id;

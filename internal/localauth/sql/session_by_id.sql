@@ -1,0 +1,1 @@
+select aal::text, created_at from auth.sessions where id = @id;

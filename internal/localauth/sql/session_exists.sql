@@ -1,1 +1,0 @@
-select exists (select from auth.sessions where id = @id);

@@ -1,0 +1,1 @@
+delete from auth.sessions where user_id = @user_id and aal < 'aal2';

@@ -1,0 +1,1 @@
+update auth.users set role = @role, updated_at = @now where id = @id;

@@ -1,0 +1,1 @@
+select app.demand_second_factor()
