@@ -120,10 +120,10 @@ var auditedWrites = []struct {
 	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
 	{"cancelImport", "ann", "tenants file", nil, "",
 		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
-	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id null → null, state "CANCELLED" → "UNDOING"`},
+	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id an id → an id, state "CANCELLED" → "UNDOING"`},
 	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
 	{"runImport", "ann", "portfolio file", nil, "",
-		`ann as landlord: update import_batches job_id null → null, started_at null → a time, state "CHECKED" → "RUNNING"`},
+		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},
