@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/imports"
 	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/problem"
@@ -82,6 +83,9 @@ type API struct {
 	found    contractorSearch
 	report   *isolationreport.Reporter
 
+	imports   *imports.Importer
+	importing chan struct{} // holds an item for each file that is being read
+
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
 
@@ -98,6 +102,7 @@ func New(c Config) (*API, error) {
 		c.RequestTimeout = 15 * time.Second
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
+	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -210,6 +215,7 @@ func (a *API) routes(api huma.API) {
 	a.inviteRoutes(api)
 	a.claimRoutes(api)
 	a.portalRoutes(api)
+	a.importRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)
