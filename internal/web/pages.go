@@ -137,7 +137,7 @@ func words(err error, p *problem.Problem) string {
 		case "/email":
 			return "Enter an e-mail address."
 		case "/password":
-			return "The password must have 8 characters at least and 72 bytes at most."
+			return "The password must have 10 characters at least and 72 bytes at most."
 		}
 	}
 	return p.Detail
