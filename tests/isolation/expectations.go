@@ -110,6 +110,7 @@ const (
 var unrecorded = map[string]string{
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
 	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
