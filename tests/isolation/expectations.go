@@ -628,6 +628,10 @@ var namedIDs = map[string]string{
 	"rowId": "app.units", // of the trail: of any table
 }
 
+// rowByRow are the operations that take many rows and judge each by itself, with the
+// place of an id in one: a foreign one is refused inside an answer that is a success.
+var rowByRow = map[string]hole{"inviteTenants": {"body", "tenants.unitId"}}
+
 // byInvite are the operations for who holds an invite's token, and public those of
 // them that need no other.
 var (
