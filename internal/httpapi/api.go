@@ -92,6 +92,8 @@ type API struct {
 	importing chan struct{} // holds an item for each file that is being read
 	runImport func(context.Context, uuid.UUID) error
 
+	spools spools
+
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
 
@@ -109,6 +111,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
 	a.imports, a.importing, a.runImport = imports.New(c.DB), make(chan struct{}, importsAtOnce), c.RunImport
+	a.spools = newSpools()
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -222,6 +225,7 @@ func (a *API) routes(api huma.API) {
 	a.claimRoutes(api)
 	a.portalRoutes(api)
 	a.importRoutes(api)
+	a.exportRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)
