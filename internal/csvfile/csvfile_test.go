@@ -43,11 +43,11 @@ func TestLimits(t *testing.T) {
 		"a cell as long as may be": {"a,b\nx," + strings.Repeat("é", MaxCell), ""},
 		"one character more": {
 			"a,b\nx," + strings.Repeat("é", MaxCell+1),
-			"line 2, column 2: the cell is longer than 10000 characters; is there a quote that is not closed?",
+			"line 2, column 2: the cell is longer than 10000 characters; perhaps a quote is not closed",
 		},
 		"a row of 9 MB in one cell": {
 			"a,b\n" + strings.Repeat("x", 9<<20),
-			"line 2, column 1: the cell is longer than 10000 characters; is there a quote that is not closed?",
+			"line 2, column 1: the cell is longer than 10000 characters; perhaps a quote is not closed",
 		},
 		"a row of 9 MB in many cells": {
 			"a,b\n" + strings.Repeat("x,", 9<<19), "line 2, column 65: the row has more than 64 columns",
@@ -58,7 +58,7 @@ func TestLimits(t *testing.T) {
 		"9 MB of delimiters are empty columns": {"a,b\nx" + strings.Repeat(",", 9<<20), ""},
 		"a quote closed nowhere in 9 MB": {
 			"a,b\n\"x," + strings.Repeat("y\n", 9<<19),
-			"line 5001, column 1: the cell is longer than 10000 characters; is there a quote that is not closed?",
+			"line 5001, column 1: the cell is longer than 10000 characters; perhaps a quote is not closed",
 		},
 		"10 MB":            {"a,b\nx," + strings.Repeat(" \n", MaxBytes/2-4) + " ", ""},
 		"10 MB and a byte": {strings.Repeat("\n", MaxBytes+1), "the file is larger than 10 MB"},

@@ -36,6 +36,7 @@ func (s *scanner) row() (Row, error) {
 	}
 	row, filled := Row{Line: s.line}, 0
 	for s.column = 1; ; s.column++ {
+		line := s.line
 		end, err := s.readCell()
 		if err != nil {
 			return Row{}, err
@@ -48,7 +49,7 @@ func (s *scanner) row() (Row, error) {
 				filled = s.column
 			}
 		case !blank:
-			return Row{}, s.failed(CodeLimit, "the row has more than %d columns", MaxColumns)
+			return Row{}, &Error{Code: CodeLimit, Line: line, Column: s.column, Message: fmt.Sprintf("the row has more than %d columns", MaxColumns)}
 		}
 		if end {
 			row.Cells, s.fields = row.Cells[:filled], s.column
@@ -156,7 +157,7 @@ func (s *scanner) endLine(r rune, quoted bool) error {
 // keep adds r to the cell.
 func (s *scanner) keep(r rune) error {
 	if s.chars++; s.chars > MaxCell {
-		return s.failed(CodeLimit, "the cell is longer than %d characters; is there a quote that is not closed?", MaxCell)
+		return s.failed(CodeLimit, "the cell is longer than %d characters; perhaps a quote is not closed", MaxCell)
 	}
 	s.cell = utf8.AppendRune(s.cell, r)
 	return nil

@@ -129,6 +129,7 @@ var auditedWrites = []struct {
 		`ann as landlord: delete units
 		 ann as landlord: update import_batches state "COMPLETED" → "UNDOING"
 		 ann as landlord: update import_batches state "UNDOING" → "UNDONE", undone_at null → a time`},
+	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},

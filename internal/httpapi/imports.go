@@ -84,7 +84,6 @@ type importField string
 
 // TransformSchema lists the fields of all kinds of files.
 func (importField) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	s.Enum = []any{""}
 	for _, kind := range []imports.Kind{imports.Units, imports.Tenants, imports.Portfolio} {
 		for _, field := range kind.Fields() {
 			if !slices.Contains(s.Enum, any(field.Name)) {
@@ -92,6 +91,7 @@ func (importField) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema
 			}
 		}
 	}
+	s.Enum = append(s.Enum, "")
 	s.PrecomputeMessages()
 	return s
 }
@@ -124,6 +124,7 @@ func (a *API) importRoutes(api huma.API) {
 		list(api, template, strings.Replace(kind.id, "import", "download", 1)+"Template", "Download a spreadsheet to fill in", a.importTemplate(kind.kind))
 		api.OpenAPI().Paths[prefix+template].Get.Responses["200"].Content = binary("text/csv")
 	}
+	remove(api, "/imports/{id}", "deleteImport", "Forget an import and its file; what came of it stays", a.deleteImport)
 	list(api, "/imports", "listImports", "List your imports", a.listImports)
 	get(api, "/imports/{id}", "getImport", "Show an import and how far it is", a.getImport)
 	get(api, "/imports/{id}/rows", "listImportRows", "List the rows of an import", a.listImportRows)
@@ -376,4 +377,17 @@ func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error, ru
 		}
 		return a.showImport(ctx, in.ID)
 	}
+}
+
+func (a *API) deleteImport(ctx context.Context, in *removeInput) (*struct{}, error) {
+	return nil, a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
+			return err
+		}
+		deleted, err := query.New().ImportDelete(ctx, tx, in.ID)
+		if err == nil && !deleted {
+			err = errs.New(errs.Conflict, "not_possible_now", "This import is running or being undone.")
+		}
+		return err
+	})
 }

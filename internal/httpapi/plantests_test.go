@@ -82,6 +82,17 @@ var planTests = []planTest{
 	{"GET /tenant-invites/{invite}", plans{"TenantInvite": "tenant_invites_pkey < tenants_pkey"}},
 	{"GET /invites/{token}", plans{"InviteSeen": "tenant_invites_token_idx"}},
 
+	{"GET /imports", plans{"ImportBatchesPage": all}},
+	{"GET /imports?limit=5&sort=createdAt", plans{"ImportBatchesPage": "import_batches_created_idx"}},
+	{"GET /imports?limit=5&sort=-createdAt", plans{"ImportBatchesPage": "import_batches_created_idx"}},
+	{"GET /imports?cursor={cursor}", plans{"ImportBatchesPage": "sort < import_batches_pkey"}},
+	{"GET /imports/{import}", plans{"ImportBatch": "import_batches_pkey", "ImportSamples": "import_rows_n_key", "ImportEarlier": "import_batches_pkey < sort < import_batches_file_idx"}},
+	{"GET /imports/{import}/rows", plans{"ImportRowsPage": "incremental sort < import_rows_n_key", "ImportRowsCount": "import_rows_n_key"}},
+	{"GET /imports/{import}/rows?filter=ERROR", plans{"ImportRowsPage": "incremental sort < import_rows_n_key"}},
+	{"GET /imports/{import}/rows?cursor={cursor}", plans{"ImportRowsPage": all}},
+	{"GET /imports/{import}/failed.csv", plans{"ImportRowsAfter": "import_rows_n_key"}},
+	{"GET /imports/templates/tenants.csv", plans{"ImportUnitNames": all}},
+
 	{"GET /contractors", plans{"ContractorsPage": all}},
 	{"GET /contractors?limit=5&sort=name", plans{"ContractorsPage": "contractors_name_idx"}},
 	{"GET /contractors?limit=5&sort=-name", plans{"ContractorsPage": "contractors_name_idx"}},

@@ -57,6 +57,7 @@ var routes = []struct {
 	{http.MethodGet, "/imports/" + noSuchRow + "/failed.csv", nil},
 	{http.MethodPatch, "/imports/" + noSuchRow + "/mapping", object{}},
 	{http.MethodPatch, "/imports/" + noSuchRow + "/rows/1", object{"field": "unit", "value": "Attic"}},
+	{http.MethodDelete, "/imports/" + noSuchRow, nil},
 	{http.MethodPost, "/imports/" + noSuchRow + "/run", nil},
 	{http.MethodPost, "/imports/" + noSuchRow + "/cancel", nil},
 	{http.MethodPost, "/imports/" + noSuchRow + "/undo", nil},

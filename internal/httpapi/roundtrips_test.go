@@ -149,6 +149,7 @@ var roundTripTests = []struct {
 	{"getImportFailures", "GET {import}/failed.csv", nil, nil, 4},
 	{"mapImport", "PATCH {import}/mapping", object{"onExisting": "skip"}, nil, 16},
 	{"editImportRow", "PATCH {import}/rows/1", object{"field": "unit", "value": "{new}"}, nil, 17},
+	{"deleteImport", "DELETE {import}", nil, nil, 3},
 	{"runImport", "POST {import}/run", nil, nil, 20}, // here it is run at once
 	{"cancelImport", "POST {import}/cancel", nil, nil, 7},
 	{"undoImport", "POST {run import}/undo", nil, nil, 17},

@@ -102,6 +102,14 @@ func (s sampler) body(of schema) map[string]any {
 	return body
 }
 
+// tableType is the type of spreadsheets that the probe makes.
+const tableType = "text/csv"
+
+// table is a spreadsheet of one unit and who lives there.
+func (s sampler) table() []byte {
+	return fmt.Appendf(nil, "unit,first name,last name\n%s,%[1]s,%[1]s\n", s.text())
+}
+
 const pictureType = "image/png"
 
 // picture is a small image.

@@ -341,6 +341,18 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 	return items, nil
 }
 
+const importDelete = `-- name: ImportDelete :one
+select app.delete_import($1)
+`
+
+// ImportDelete deletes an import that nothing is done with.
+func (q *Queries) ImportDelete(ctx context.Context, db DBTX, id uuid.UUID) (bool, error) {
+	row := db.QueryRow(ctx, importDelete, id)
+	var delete_import bool
+	err := row.Scan(&delete_import)
+	return delete_import, err
+}
+
 const importEarlier = `-- name: ImportEarlier :many
 select e.id
   from app.import_batches e

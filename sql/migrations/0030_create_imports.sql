@@ -66,6 +66,7 @@ create table app.import_rows (
     undone        text check (undone in ('REVERSED', 'EDITED', 'IN_USE')),
 
     primary key (owner_user_id, id),
+    constraint import_rows_says_why check (action is distinct from 'ERROR' or code is not null and message is not null),
     constraint import_rows_batch_fkey foreign key (owner_user_id, batch_id) references app.import_batches (owner_user_id, id)
 ) with (fillfactor = 50); -- each row is written again once or twice, in its place
 

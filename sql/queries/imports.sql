@@ -9,6 +9,10 @@ returning *;
 -- name: ImportBatch :one
 select * from app.import_batches where id = @id;
 
+-- ImportDelete deletes an import that nothing is done with.
+-- name: ImportDelete :one
+select app.delete_import(@id);
+
 -- ImportBatchLock locks a batch for the rest of the transaction.
 -- name: ImportBatchLock :one
 select * from app.import_batches where id = @id for no key update;

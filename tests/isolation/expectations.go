@@ -393,6 +393,20 @@ var tables = map[string]table{
 			},
 		},
 	},
+	"app.import_batches": {
+		owner: "owner_user_id", fixed: ownedColumns, triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
+		grants: map[string]grants{"rowhouse_landlord": {
+			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units row_count",
+			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept cancel_asked_at started_at finished_at undone_at",
+		}, "rowhouse_remover": remover},
+	},
+	"app.import_rows": {
+		owner: "owner_user_id", fixed: "owner_user_id id",
+		grants: map[string]grants{"rowhouse_landlord": {
+			reads: all, inserts: "batch_id n line cells fields same_as action code field message",
+			updates: "cells fields same_as action code field message unit_id tenant_id changes done_at undone",
+		}, "rowhouse_remover": remover},
+	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
 	"app_private.goose_db_version": {fixed: "id version_id is_applied tstamp"},
 }
@@ -447,6 +461,9 @@ var loose = map[string]string{
 	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
 	"app.support_accesses.agent_user_id": "kept",
 	"app.audit_log.row_id":               "of any table, and of rows that are gone",
+	"app.import_batches.created_by":      "kept",
+	"app.import_rows.unit_id":            "what the row was about, kept when that is gone",
+	"app.import_rows.tenant_id":          "likewise",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
@@ -510,6 +527,7 @@ var functions = map[string]function{
 	"app.delete_comment(uuid)":          removal,
 	"app.delete_attachment(uuid)":       removal,
 	"app.forget_search_results(uuid)":   removal,
+	"app.delete_import(uuid)":           removal,
 	"app.forget_idempotency_keys()": {
 		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord", "rowhouse_tenant"},
 	},
@@ -571,7 +589,7 @@ var collections = map[string]string{
 	"units": "app.units", "properties": "app.properties", "tenants": "app.tenants", "tenancies": "app.tenancies",
 	"contractors": "app.contractors", "tickets": "app.tickets", "comments": "app.ticket_comments",
 	"attachments": "app.attachments", "tenant-invites": "app.tenant_invites",
-	"support-grants": "app.support_grants",
+	"support-grants": "app.support_grants", "imports": "app.import_batches",
 }
 
 // namedIDs are the tables whose ids the parameters and members of these names
@@ -580,8 +598,8 @@ var namedIDs = map[string]string{
 	"propertyId": "app.properties", "unitId": "app.units", "tenantId": "app.tenants", "tenancyId": "app.tenancies",
 	"ticketId": "app.tickets", "contractorId": "app.contractors", "inviteId": "app.tenant_invites",
 	"commentId": "app.ticket_comments", "attachmentId": "app.attachments", "resultId": "app.contractor_search_results",
-	"grantId": "app.support_grants",
-	"rowId":   "app.units", // of the trail: of any table
+	"grantId": "app.support_grants", "batchId": "app.import_batches",
+	"rowId": "app.units", // of the trail: of any table
 }
 
 // byInvite are the operations for who holds an invite's token, and public those of

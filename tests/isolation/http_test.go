@@ -141,7 +141,10 @@ func (s *site) build(t testing.TB, r request) (*http.Request, []byte) {
 	}
 	maps.Copy(query, r.query)
 	var body []byte
-	if r.file {
+	switch {
+	case r.file == "text/csv":
+		body = fmt.Appendf(nil, "unit,first name,last name\nSample %d,Jo,Sample %d\n", s.number, s.number)
+	case r.file != "":
 		var picture bytes.Buffer
 		require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 2, 2))))
 		body = picture.Bytes()
@@ -158,6 +161,11 @@ func (s *site) build(t testing.TB, r request) (*http.Request, []byte) {
 		body, err = json.Marshal(sample)
 		require.NoError(t, err)
 	}
+	for _, p := range r.Parameters {
+		if p.In == "path" && p.Schema.is("integer") {
+			path = strings.ReplaceAll(path, "{"+p.Name+"}", "1")
+		}
+	}
 	for place, value := range r.values {
 		switch place.in {
 		case "path":
@@ -170,7 +178,9 @@ func (s *site) build(t testing.TB, r request) (*http.Request, []byte) {
 	q := httptest.NewRequestWithContext(t.Context(), r.method, path+"?"+query.Encode(), bytes.NewReader(body))
 	q.Header.Set("X-Request-Id", "isolation-of-landlords")
 	switch {
-	case r.file:
+	case r.file == "text/csv":
+		q.Header.Set("Content-Type", "text/csv")
+	case r.file != "":
 		q.Header.Set("Content-Type", "image/png")
 	case body != nil:
 		q.Header.Set("Content-Type", "application/json")
@@ -196,7 +206,9 @@ func (s *site) serve(q *http.Request) *httptest.ResponseRecorder {
 func (s *site) send(t testing.TB, r request) answer {
 	t.Helper()
 	q, body := s.build(t, r)
-	what := fmt.Sprintf("%s %s %s", r.method, q.URL, body)
+	sent, err := url.QueryUnescape(q.URL.String())
+	require.NoError(t, err)
+	what := fmt.Sprintf("%s %s %s", r.method, sent, body)
 	var recorder *httptest.ResponseRecorder
 	lines := logged(func(ctx context.Context) { recorder = s.serve(q.WithContext(ctx)) })
 	for _, text := range append([]string{r.token}, s.unlogged...) {
