@@ -6,7 +6,7 @@ MAJORS   := 16 17 18
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build isolation suite test test-go test-majors lint fmt generate bench timing mutate mutate-sample
+.PHONY: help run build isolation suite test test-go test-majors lint fmt generate bench soak timing mutate mutate-sample
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -84,6 +84,9 @@ generate: ## regenerate what is made from other files
 
 bench: ## measure; the output is benchstat's format
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 3 ./tests/bench ./internal/auth
+
+soak: ## kill the worker 20 times during 2,000 mails
+	ROWHOUSE_SOAK=1 $(GO) test -count=1 -timeout 30m -v -run '^TestChaos$$' ./internal/invitemail
 
 timing: ## does the time of an answer tell that another landlord's id exists?
 	$(GO) test -run '^$$' -bench Timing -benchtime 500x ./tests/isolation

@@ -161,7 +161,7 @@ begin
           cross join lateral (
               select jsonb_object_agg(k.key, c.before -> k.key) as before, jsonb_object_agg(k.key, c.after -> k.key) as after
                 from jsonb_object_keys(coalesce(c.after, c.before)) as k (key)
-               where c.before -> k.key is distinct from c.after -> k.key and k.key not in ('version', 'updated_at', 'mail_key')
+               where c.before -> k.key is distinct from c.after -> k.key and k.key not in ('version', 'updated_at', 'mail_id', 'mail_key')
           ) d
          where d.after is not null;
     end if;

@@ -38,8 +38,6 @@ func read(t testing.TB, d *dbtest.Database, id uuid.UUID) *profile {
 	return all[0]
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // TestKeep: what is later wins, in whatever order it comes, and what has no time only
 // fills a gap.
 func TestKeep(t *testing.T) {
@@ -53,9 +51,9 @@ func TestKeep(t *testing.T) {
 		require.NoError(t, err)
 	}
 	keep("lazy@example.com", "", time.Time{})
-	require.Equal(t, &profile{Email: ptr("lazy@example.com"), Version: 1}, read(t, d, id))
+	require.Equal(t, &profile{Email: new("lazy@example.com"), Version: 1}, read(t, d, id))
 	keep("other@example.com", "Ann", time.Time{})
-	require.Equal(t, &profile{Email: ptr("lazy@example.com"), Version: 1}, read(t, d, id))
+	require.Equal(t, &profile{Email: new("lazy@example.com"), Version: 1}, read(t, d, id))
 	keep("first@example.com", "Ann", now.Add(-time.Minute))
 	require.Equal(t, "first@example.com", *read(t, d, id).Email)
 	require.Equal(t, "Ann", *read(t, d, id).FullName, "there was none, and nobody has chosen to have none")

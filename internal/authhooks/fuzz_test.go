@@ -2,8 +2,10 @@ package authhooks_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,21 +37,20 @@ func FuzzHeaders(f *testing.F) {
 // FuzzBodies: whatever the provider signs has an answer of a shape that it knows, and
 // claims come back whole.
 func FuzzBodies(f *testing.F) {
-	for hook := range hookNames {
+	names := slices.Sorted(maps.Keys(hookNames))
+	for i, hook := range names {
 		body, err := json.Marshal(payloadOf(hook))
 		require.NoError(f, err)
-		f.Add(hook, string(body))
+		f.Add(uint8(i), string(body))
 	}
-	f.Add("custom-access-token", `{"metadata":{"name":"customize-access-token"},"claims":{"aud":["a"],"n":1e999,"n":2}}`)
+	f.Add(uint8(slices.Index(names, "custom-access-token")), `{"metadata":{"name":"customize-access-token"},"claims":{"aud":["a"],"n":1e999,"n":2}}`)
 	box := &outbox{}
 	c := authhooks.Config{Secrets: secretOne, PublicURL: publicURL, DB: opened(f, "postgres://127.0.0.1:1/x")}
 	box.use(&c)
 	h, err := authhooks.New(c)
 	require.NoError(f, err)
-	f.Fuzz(func(t *testing.T, hook, body string) {
-		if _, ok := hookNames[hook]; !ok {
-			t.Skip()
-		}
+	f.Fuzz(func(t *testing.T, which uint8, body string) {
+		hook := names[int(which)%len(names)]
 		made := (&receivers{t: t}).signed(hook, []byte(body))
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/"+hook, strings.NewReader(body))
 		req.Header = made.Header

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -208,11 +209,8 @@ func newUser(email string) object {
 
 func with(o object, changes object) object {
 	made := object{}
-	for _, from := range []object{o, changes} {
-		for k, v := range from {
-			made[k] = v
-		}
-	}
+	maps.Copy(made, o)
+	maps.Copy(made, changes)
 	return made
 }
 
@@ -246,5 +244,3 @@ func (r *receivers) profiles() (n int) {
 	require.NoError(r.t, r.Admin.QueryRow(context.Background(), "select count(*) from app.users").Scan(&n))
 	return n
 }
-
-func ptr[T any](v T) *T { return &v }

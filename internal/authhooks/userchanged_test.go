@@ -38,10 +38,10 @@ func (r *receivers) tell(payload any, authorization string) answer {
 }
 
 // inserted is a row of auth.users, with the columns that our trigger sends.
-func inserted(email any, at string) object {
+func inserted(email string) object {
 	return object{
 		"id": uuid.NewString(), "aud": "authenticated", "role": "", "email": email, "email_confirmed_at": nil, "phone": nil,
-		"is_anonymous": false, "is_sso_user": false, "created_at": at, "updated_at": at, "deleted_at": nil,
+		"is_anonymous": false, "is_sso_user": false, "created_at": at1, "updated_at": at1, "deleted_at": nil,
 	}
 }
 
@@ -56,7 +56,7 @@ const (
 func TestUserChanged(t *testing.T) {
 	t.Parallel()
 	r := serve(t)
-	user := inserted("ann@example.com", at1)
+	user := inserted("ann@example.com")
 	email := func() string { return *r.profile(user["id"]).Email }
 	at := func(email, at string) object { return with(user, object{"email": email, "updated_at": at}) }
 
@@ -77,7 +77,7 @@ func TestUserChanged(t *testing.T) {
 	require.Nil(t, r.profile(user["id"]).Email)
 
 	t.Run("all columns", func(t *testing.T) {
-		full := with(inserted("bob@example.com", at1), object{
+		full := with(inserted("bob@example.com"), object{
 			"encrypted_password": "$2a$10$hash", "raw_user_meta_data": object{"full_name": "Bob"}, "raw_app_meta_data": object{}, "banned_until": nil,
 		})
 		r.consents(r.changed("INSERT", full))
@@ -85,19 +85,19 @@ func TestUserChanged(t *testing.T) {
 		require.NotContains(t, logged.String(), "$2a$10$hash")
 	})
 	t.Run("an UPDATE alone", func(t *testing.T) {
-		late := inserted("cat@example.com", at1)
+		late := inserted("cat@example.com")
 		r.consents(r.changed("UPDATE", late))
 		require.Equal(t, "cat@example.com", *r.profile(late["id"]).Email)
 	})
 	t.Run("nobody of ours", func(t *testing.T) {
 		for _, change := range []object{{"is_anonymous": true}, {"aud": "anything"}, {"aud": nil}} {
-			other := with(inserted("eve@example.com", at1), change)
+			other := with(inserted("eve@example.com"), change)
 			r.consents(r.changed("INSERT", other))
 			require.Nil(t, r.profile(other["id"]))
 		}
 	})
 	t.Run("20 at once", func(t *testing.T) {
-		one := inserted("dan@example.com", at1)
+		one := inserted("dan@example.com")
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() { r.consents(r.changed("INSERT", one)) })
@@ -112,7 +112,7 @@ func TestUserRemoved(t *testing.T) {
 	t.Parallel()
 	r := serve(t)
 	ann := r.Landlord(t, "ann")
-	user := with(inserted(ann.Email, at1), object{"id": ann.UserID.String()})
+	user := with(inserted(ann.Email), object{"id": ann.UserID.String()})
 	rows := func() (n int) {
 		require.NoError(t, r.Admin.QueryRow(context.Background(), `select (select count(*) from app.units) + (select count(*) from app.tenants)
 			+ (select count(*) from app.tickets) + (select count(*) from app.users)`).Scan(&n))
@@ -133,12 +133,12 @@ func TestUserRemoved(t *testing.T) {
 	require.Equal(t, gone, r.profile(user["id"]), "what came before the removal comes after it")
 
 	t.Run("without a profile", func(t *testing.T) {
-		other := inserted("eve@example.com", at1)
+		other := inserted("eve@example.com")
 		r.consents(r.changed("DELETE", other))
 		require.Nil(t, r.profile(other["id"]))
 	})
 	t.Run("but for the row", func(t *testing.T) {
-		bob := inserted("bob@example.com", at1)
+		bob := inserted("bob@example.com")
 		r.consents(r.changed("INSERT", bob))
 		r.consents(r.changed("UPDATE", with(bob, object{"email": "hash-of-the-address", "updated_at": at2, "deleted_at": at2})))
 		got := r.profile(bob["id"])
@@ -157,7 +157,7 @@ func TestUserRemoved(t *testing.T) {
 func TestWebhookRefuses(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(c *authhooks.Config) { c.WebhookSecret = "an older secret of it | " + webhookSecret })
-	user := inserted("ann@example.com", at1)
+	user := inserted("ann@example.com")
 	payload := object{"type": "INSERT", "schema": "auth", "table": "users", "record": user}
 	for _, authorization := range []string{
 		"", "Bearer", "Bearer ", webhookSecret, "Basic " + webhookSecret, "Bearer " + webhookSecret + "x", "Bearer " + webhookSecret[1:],
@@ -189,7 +189,7 @@ func TestWebhookRefuses(t *testing.T) {
 func TestWebhookWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	r := serveOn(t, dbtest.New(t), func(c *authhooks.Config) { c.DB = opened(t, silent(t)) })
-	a := r.changed("INSERT", inserted("ann@example.com", at1))
+	a := r.changed("INSERT", inserted("ann@example.com"))
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.text)
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 }
@@ -199,5 +199,5 @@ func TestOnlyTheWebhook(t *testing.T) {
 	t.Parallel()
 	r := serve(t, func(c *authhooks.Config) { c.Secrets = "" })
 	require.Equal(t, http.StatusNotFound, r.call("before-user-created", userCall("before-user-created", newUser("ann@example.com"))).status)
-	r.consents(r.changed("INSERT", inserted("ann@example.com", at1)))
+	r.consents(r.changed("INSERT", inserted("ann@example.com")))
 }

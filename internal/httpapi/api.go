@@ -18,7 +18,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
-	"github.com/google/uuid"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/contractorsearch"
@@ -65,11 +64,6 @@ type Config struct {
 	// InviteKeys make the tokens of invites; the worker, which mails them, has the same.
 	InviteKeys invitetoken.Keyring
 
-	// RunImport is told of an import that was started, or that is to be undone, when that
-	// is committed, and works on it; nil leaves it to who looks for such imports in the
-	// database.
-	RunImport func(ctx context.Context, id uuid.UUID) error
-
 	// Session, if not nil, stands before everything that needs a token and may give the
 	// request one: the session that a browser has with us, as an Authorization header.
 	Session func(http.Handler) http.Handler
@@ -90,7 +84,6 @@ type API struct {
 
 	imports   *imports.Importer
 	importing chan struct{} // holds an item for each file that is being read
-	runImport func(context.Context, uuid.UUID) error
 
 	spools spools
 
@@ -110,7 +103,7 @@ func New(c Config) (*API, error) {
 		c.RequestTimeout = 15 * time.Second
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
-	a.imports, a.importing, a.runImport = imports.New(c.DB), make(chan struct{}, importsAtOnce), c.RunImport
+	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
 	a.spools = newSpools()
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")

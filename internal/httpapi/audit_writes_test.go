@@ -110,7 +110,7 @@ var auditedWrites = []struct {
 
 	{"importUnits", "ann", "", csvText("unit,city\nLoft,Delft\n"), "units file", "ann as landlord: insert import_batches\n" +
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
-	{"importPortfolio", "ann", "", csvText("unit,name\nBarn,Ada Byron\n"), "", "ann as landlord: insert import_batches\n" +
+	{"importPortfolio", "ann", "", csvText("unit,name\nBarn,Ada Byron\n"), "portfolio file", "ann as landlord: insert import_batches\n" +
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
 	{"importTenants", "ann", "", csvText("who,email\nAda Byron,ada@example.com\n"), "tenants file", "ann as landlord: insert import_batches\n" +
 		"ann as landlord: update import_batches failed 0 → 1"},
@@ -120,16 +120,10 @@ var auditedWrites = []struct {
 	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
 	{"cancelImport", "ann", "tenants file", nil, "",
 		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
-	{"runImport", "ann", "units file", nil, "",
-		`ann as landlord: insert units
-		 ann as landlord: update import_batches started_at null → a time, state "CHECKED" → "RUNNING"
-		 ann as landlord: update import_batches done 0 → 1
-		 ann as landlord: update import_batches finished_at null → a time, state "RUNNING" → "COMPLETED"`},
-	{"undoImport", "ann", "units file", nil, "",
-		`ann as landlord: delete units
-		 ann as landlord: update import_batches state "COMPLETED" → "UNDOING"
-		 ann as landlord: update import_batches state "UNDOING" → "UNDONE", undone_at null → a time`},
+	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id an id → an id, state "CANCELLED" → "UNDOING"`},
 	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
+	{"runImport", "ann", "portfolio file", nil, "",
+		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},

@@ -20,7 +20,6 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/httpapi"
-	"rowhouse/internal/imports"
 	"rowhouse/internal/storage"
 )
 
@@ -58,7 +57,6 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
 	config := httpapi.Config{DB: opened, Tokens: tokens, Version: "test", Files: files, InviteKeys: dbtest.InviteKeys(t)}
-	config.RunImport = imports.New(opened).Run // at once, where a queue would do it soon
 	for _, f := range set {
 		f(&config)
 	}

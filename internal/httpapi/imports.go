@@ -132,9 +132,9 @@ func (a *API) importRoutes(api huma.API) {
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
-	change(api, http.MethodPost, "/imports/{id}/run", "runImport", "Run an import", a.changeImport(a.imports.Start, true))
-	change(api, http.MethodPost, "/imports/{id}/cancel", "cancelImport", "Stop an import; what was done stays", a.changeImport(a.imports.Cancel, false))
-	change(api, http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since", a.changeImport(a.imports.Undo, true))
+	change(api, http.MethodPost, "/imports/{id}/run", "runImport", "Run an import", a.changeImport(a.imports.Start))
+	change(api, http.MethodPost, "/imports/{id}/cancel", "cancelImport", "Stop an import; what was done stays", a.changeImport(a.imports.Cancel))
+	change(api, http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since", a.changeImport(a.imports.Undo))
 }
 
 type listImportsInput struct {
@@ -358,8 +358,9 @@ type changeImportInput struct {
 	IfMatch
 }
 
-// changeImport takes an import to another state, from which it runs or not.
-func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error, runs bool) handler[changeImportInput, shown[importBatch]] {
+// changeImport takes an import to another state. What is to be done then, the worker
+// does: the database queues it.
+func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error) handler[changeImportInput, shown[importBatch]] {
 	return func(ctx context.Context, in *changeImportInput) (*shown[importBatch], error) {
 		err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 			if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
@@ -369,11 +370,6 @@ func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error, ru
 		})
 		if err != nil {
 			return nil, err
-		}
-		if runs && a.runImport != nil {
-			if err := a.runImport(ctx, in.ID); err != nil && errs.KindOf(err) != errs.Unavailable {
-				return nil, err
-			}
 		}
 		return a.showImport(ctx, in.ID)
 	}

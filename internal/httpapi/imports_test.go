@@ -8,7 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/auth"
+	"rowhouse/internal/imports"
 )
 
 // importing sends a spreadsheet and returns the import's path.
@@ -16,6 +20,15 @@ func (c client) importing(path, text string) string {
 	c.t.Helper()
 	a := c.post(path, text, csvType...).ok(http.StatusCreated)
 	return strings.TrimPrefix(a.header.Get("Location"), "/api/v1")
+}
+
+// runImport does what the worker does with an import that was started or is to be
+// undone.
+func (s *service) runImport(c client, path string) {
+	c.t.Helper()
+	id, err := uuid.Parse(path[strings.LastIndex(path, "/")+1:])
+	require.NoError(c.t, err)
+	require.NoError(c.t, imports.New(s.DB).Run(auth.With(c.t.Context(), auth.Identity{UserID: c.id}), id))
 }
 
 // tiles are an import's state and how many rows come to what.
@@ -31,7 +44,8 @@ func (a answer) tiles() string {
 // runs it, mends the rest in the file that they get back, and takes all of it back.
 func TestImport(t *testing.T) {
 	t.Parallel()
-	c := serve(t).newLandlord(t)
+	s := serve(t)
+	c := s.newLandlord(t)
 	c.created("/units", object{"name": "Flat 1"})
 
 	file := "\xef\xbb\xbfWer;E-Mail;Wohnung;Farbe\r\nAda Byron;ada@example.com;Flat 1;blau\r\n" +
@@ -74,6 +88,9 @@ func TestImport(t *testing.T) {
 	c.patch(at+"/rows/1", object{"field": "phone", "value": ""}).refused(http.StatusConflict, "not_possible_now", "#/field")
 
 	a = c.post(at+"/run", nil).ok(http.StatusOK)
+	require.Equal(t, "RUNNING", a.body["state"])
+	c.delete(at).refused(http.StatusConflict, "not_possible_now")
+	s.runImport(c, at)
 	require.Equal(t, "PARTIAL create 2 update 0 unchanged 0 skip 1 error 1", c.get(at).tiles())
 	c.post(at+"/run", nil).refused(http.StatusConflict, "not_possible_now")
 	require.Len(t, c.get("/tenants").list("tenants"), 2)
@@ -90,7 +107,8 @@ func TestImport(t *testing.T) {
 	twice := c.get(c.importing("/tenants/import", file)).ok(http.StatusOK)
 	require.Equal(t, a.body["id"], twice.body["earlierId"])
 
-	c.post(at+"/undo", nil).ok(http.StatusOK)
+	require.Equal(t, "UNDOING", c.post(at+"/undo", nil).ok(http.StatusOK).body["state"])
+	s.runImport(c, at)
 	require.Equal(t, "UNDONE", c.get(at).body["state"])
 	require.Empty(t, c.get("/tenants").list("tenants"))
 	c.post(at+"/cancel", nil).refused(http.StatusConflict, "not_possible_now")
@@ -168,7 +186,8 @@ func TestImportFilesThatAreNone(t *testing.T) {
 
 func TestImportTemplates(t *testing.T) {
 	t.Parallel()
-	c := serve(t).newLandlord(t)
+	s := serve(t)
+	c := s.newLandlord(t)
 	for _, kind := range []string{"units", "portfolio", "tenants"} {
 		template := c.get("/imports/templates/" + kind + ".csv").ok(http.StatusOK)
 		at := c.importing("/"+kind+"/import?unknownUnits=create", template.text)
@@ -183,6 +202,7 @@ func TestImportTemplates(t *testing.T) {
 	at := c.importing("/tenants/import", filled)
 	require.Equal(t, "CHECKED create 1 update 0 unchanged 0 skip 1 error 0", c.get(at).tiles(), "the other unit's row names nobody")
 	c.post(at+"/run", nil).ok(http.StatusOK)
+	s.runImport(c, at)
 	require.Equal(t, "=Attic", c.get("/units?q=attic").list("units")[0]["name"])
 	require.NotEmpty(t, c.get("/tenants").list("tenants")[0]["unitId"])
 }

@@ -61,6 +61,7 @@ type tenantInvite struct {
 // inviteRoutes are the operations of landlords on invites.
 func (a *API) inviteRoutes(api huma.API) {
 	create(api, "/tenants/invite", "inviteTenant", "Invite a tenant", a.inviteTenant)
+	create(api, "/tenants/invite/bulk", "inviteTenants", "Invite many tenants at once, each judged by itself", a.inviteTenants)
 	list(api, "/tenant-invites", "listTenantInvites", "List your invites", a.listTenantInvites)
 	get(api, "/tenant-invites/{id}", "getTenantInvite", "Show an invite", a.getTenantInvite)
 	change(api, http.MethodPost, "/tenant-invites/{id}/resend", "resendTenantInvite", "Send an invite again, with another link", a.resendTenantInvite)

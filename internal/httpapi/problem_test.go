@@ -40,6 +40,7 @@ var routes = []struct {
 	{http.MethodPatch, "/properties/" + noSuchRow, object{"name": "Attic"}},
 	{http.MethodDelete, "/properties/" + noSuchRow, nil},
 	{http.MethodPost, "/tenants/invite", kay(nil)},
+	{http.MethodPost, "/tenants/invite/bulk", object{"tenants": []object{{"firstName": "Kay", "lastName": "Noe", "email": "kay@example.com"}}}},
 	{http.MethodGet, "/tenant-invites", nil},
 	{http.MethodGet, "/tenant-invites/" + noSuchRow, nil},
 	{http.MethodPost, "/tenant-invites/" + noSuchRow + "/resend", nil},

@@ -150,9 +150,9 @@ var roundTripTests = []struct {
 	{"mapImport", "PATCH {import}/mapping", object{"onExisting": "skip"}, nil, 16},
 	{"editImportRow", "PATCH {import}/rows/1", object{"field": "unit", "value": "{new}"}, nil, 17},
 	{"deleteImport", "DELETE {import}", nil, nil, 3},
-	{"runImport", "POST {import}/run", nil, nil, 20}, // here it is run at once
+	{"runImport", "POST {import}/run", nil, nil, 6},
 	{"cancelImport", "POST {import}/cancel", nil, nil, 7},
-	{"undoImport", "POST {run import}/undo", nil, nil, 17},
+	{"undoImport", "POST {cancelled import}/undo", nil, nil, 6},
 	{"downloadUnitsTemplate", "GET /imports/templates/units.csv", nil, nil, 0},
 	{"downloadTenantsTemplate", "GET /imports/templates/tenants.csv", nil, nil, 2},
 	{"downloadPortfolioTemplate", "GET /imports/templates/portfolio.csv", nil, nil, 0},
@@ -300,11 +300,11 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)
 	}
-	if rest, ok := strings.CutPrefix(strings.Replace(path, "{run import}", "{import}", 1), "{import}"); ok {
+	if rest, ok := strings.CutPrefix(strings.Replace(path, "{cancelled import}", "{import}", 1), "{import}"); ok {
 		text := "unit\n" + uuid.NewString() + "\n"
 		made := c.post("/units/import", text, csvType...).ok(http.StatusCreated).header.Get("Location")
-		if strings.HasPrefix(path, "{run") {
-			c.post(made+"/run", nil).ok(http.StatusOK)
+		if strings.HasPrefix(path, "{cancelled") {
+			c.post(made+"/cancel", nil).ok(http.StatusOK)
 		}
 		path = made + rest
 	}

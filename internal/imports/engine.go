@@ -131,12 +131,23 @@ func read(kind Kind, m csvfile.Mapping, cells []string) map[string]any {
 // errDryRun ends the transaction of a dry run.
 var errDryRun = errors.New("a dry run is rolled back")
 
-// Check runs an import in a transaction that is rolled back, and keeps what came of each
-// row. An import whose columns are not mapped yet it leaves alone.
+// Check runs an import that was stored in a transaction that is rolled back, and keeps
+// what came of each row, unless that was done before.
 func (im *Importer) Check(ctx context.Context, id uuid.UUID) error {
-	nothing := func(_ context.Context, _ *db.Tx, b query.ImportBatch) (query.ImportBatch, error) { return b, nil }
-	return im.check(ctx, id, nothing, 0)
+	err := im.check(ctx, id, func(_ context.Context, _ *db.Tx, b query.ImportBatch) (query.ImportBatch, error) {
+		if b.Created+b.Updated+b.Unchanged+b.Skipped+b.Failed == b.RowCount {
+			return b, errKnown
+		}
+		return b, nil
+	}, 0)
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
 }
+
+// errKnown says that each row of an import has come to something already.
+var errKnown = errors.New("it was checked before")
 
 // errChanged says that an import was changed while it was checked.
 var errChanged = errs.New(errs.Conflict, "import_changed", "This import was changed meanwhile. Try again.")

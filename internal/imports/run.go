@@ -62,11 +62,57 @@ func (im *Importer) Undo(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 // the row. An import in another state it leaves alone. It fails with what a later call
 // may get past; a row that can't be taken is marked as such and fails nothing.
 func (im *Importer) Run(ctx context.Context, id uuid.UUID) error {
+	_, err := im.run(ctx, id, time.Time{})
+	return err
+}
+
+// Work is Run for the import that a job of the queue is for, until a time after which
+// no chunk begins: done is false if there is more to do then.
+func (im *Importer) Work(ctx context.Context, job uuid.UUID, until time.Time) (done bool, err error) {
+	id, ok, err := im.ofJob(ctx, job)
+	if err != nil || !ok {
+		return true, err
+	}
+	return im.run(ctx, id, until)
+}
+
+func (im *Importer) ofJob(ctx context.Context, job uuid.UUID) (id uuid.UUID, ok bool, err error) {
+	var ids []uuid.UUID
+	err = im.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+		ids, err = query.New().ImportOfJob(ctx, tx, job)
+		return err
+	})
+	if err != nil || len(ids) == 0 { // forgotten, or started anew with another job
+		return uuid.Nil, false, err
+	}
+	return ids[0], true, nil
+}
+
+// GiveUp stops an import whose job has failed for the last time. What was done stays,
+// and can be undone; what was being undone can be undone again.
+func (im *Importer) GiveUp(ctx context.Context, job uuid.UUID) error {
+	id, ok, err := im.ofJob(ctx, job)
+	if err != nil || !ok {
+		return err
+	}
+	return im.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+		batch, err := query.New().ImportBatchLock(ctx, tx, id)
+		if err != nil || batch.State != Running && batch.State != Undoing {
+			return err
+		}
+		if batch.State == Undoing {
+			return finish(ctx, tx, id, Partial)
+		}
+		return giveUp(ctx, tx, id)
+	})
+}
+
+func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (done bool, err error) {
 	if requestid.From(ctx) == "" {
 		ctx = requestid.With(ctx, "import-"+id.String()) // by which the trail is found
 	}
 	var first map[string]int32
-	for size := int64(chunkRows); ; {
+	for size := int64(chunkRows); until.IsZero() || time.Now().Before(until); {
 		var rows int
 		done := false
 		err := im.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
@@ -85,20 +131,21 @@ func (im *Importer) Run(ctx context.Context, id uuid.UUID) error {
 		})
 		switch {
 		case err == nil && done:
-			return nil
+			return true, nil
 		case err == nil:
 			size = min(2*size, chunkRows)
 		case ctx.Err() != nil, errs.KindOf(err) == errs.Unavailable, rows == 0:
-			return err
+			return false, err
 		case rows > 1: // some row of them
 			size = max(size/8, 1)
 		default:
 			slog.ErrorContext(ctx, "a row of an import could not be taken", "import", id, "error", err)
 			if err := im.refuse(ctx, id); err != nil {
-				return err
+				return false, err
 			}
 		}
 	}
+	return false, nil
 }
 
 // step does the next rows of an import, and says how many it found.

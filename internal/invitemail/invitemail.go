@@ -23,7 +23,7 @@ import (
 )
 
 // timeout bounds one mail, with its waiting for the provider's rate.
-const timeout = 3 * time.Minute
+const timeout = 90 * time.Second
 
 // Config is what a Mailer needs, all of it.
 type Config struct {

@@ -48,7 +48,7 @@ func prepare(t testing.TB, judge func(context.Context, mailcatcher.Stage, string
 	sender, err := mail.Open(mail.Config{URL: "smtp://" + ln.Addr().String(), From: "no-reply@rowhouse.example", Timeout: 5 * time.Second})
 	require.NoError(t, err)
 	cfg := invitemail.Config{
-		DB: p.Database.Open(t, db.Config{URL: p.URL("rowhouse_worker")}), Mail: sender, Keys: p.keys, PublicURL: "https://rowhouse.example",
+		DB: p.Open(t, db.Config{URL: p.URL("rowhouse_worker")}), Mail: sender, Keys: p.keys, PublicURL: "https://rowhouse.example",
 	}
 	for _, f := range set {
 		f(&cfg)

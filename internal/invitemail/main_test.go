@@ -7,4 +7,10 @@ import (
 	"rowhouse/internal/dbtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(workerVariable) != "" {
+		work() // a worker that TestChaos starts, and kills
+		return
+	}
+	os.Exit(dbtest.Main(m))
+}

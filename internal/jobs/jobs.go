@@ -63,7 +63,8 @@ const (
 
 // queues are how many jobs of each queue run at a time in one process. Of mails more
 // than the mail server is given connections: those beyond step aside the sooner.
-var queues = map[string]int{"mail": 20}
+// An import keeps a connection and a part of the server busy.
+var queues = map[string]int{"mail": 20, "import": 2}
 
 // Job is one to do. The context of its work carries the landlord's identity, for
 // internal/db, and "job-" with the job's number as the request id.
@@ -99,7 +100,7 @@ type Config struct {
 	// Poll is how often the queue is looked into; 0 means half a second.
 	Poll time.Duration
 	// Rescue is after how long a job counts as left by a process that ended in the
-	// middle of it; 0 means five minutes. It must be longer than every kind's timeout.
+	// middle of it; 0 means two minutes. A job is left alone for its kind's timeout anyway.
 	Rescue time.Duration
 	// Bury is how often jobs that ended without a word are looked for; 0 means ten
 	// minutes.
@@ -143,7 +144,8 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 	r.client, err = river.NewClient(riverpgxv5.New(pool), &river.Config{
 		Schema: schema, Queues: running, Workers: workers, Logger: slog.New(warnings{c.Logger.Handler()}), PollOnly: true,
 		FetchPollInterval: c.Poll, FetchCooldown: min(c.Poll, 20*time.Millisecond),
-		RescueStuckJobsAfter: c.Rescue, ReindexerIndexNames: []string{}, // it does not own them
+		RescueStuckJobsAfter: c.Rescue, JobTimeout: c.Rescue, // each kind has a timeout of its own
+		ReindexerIndexNames: []string{}, // it does not own them
 	})
 	if err != nil {
 		pool.Close()
@@ -167,7 +169,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Poll, 500*time.Millisecond)
-	set(&c.Rescue, 5*time.Minute)
+	set(&c.Rescue, 2*time.Minute)
 	set(&c.Bury, 10*time.Minute)
 	set(&c.FirstRetry, firstRetry)
 	if c.Logger == nil {

@@ -12,7 +12,7 @@ import (
 )
 
 const importBatch = `-- name: ImportBatch :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches where id = $1
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches where id = $1
 `
 
 func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (ImportBatch, error) {
@@ -39,6 +39,7 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 		&i.Failed,
 		&i.Done,
 		&i.Kept,
+		&i.JobID,
 		&i.CancelAskedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -96,7 +97,7 @@ const importBatchCreate = `-- name: ImportBatchCreate :one
 
 insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, row_count)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at
+returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at
 `
 
 type ImportBatchCreateParams struct {
@@ -149,6 +150,7 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 		&i.Failed,
 		&i.Done,
 		&i.Kept,
+		&i.JobID,
 		&i.CancelAskedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -162,7 +164,7 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 }
 
 const importBatchLock = `-- name: ImportBatchLock :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches where id = $1 for no key update
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches where id = $1 for no key update
 `
 
 // ImportBatchLock locks a batch for the rest of the transaction.
@@ -190,6 +192,7 @@ func (q *Queries) ImportBatchLock(ctx context.Context, db DBTX, id uuid.UUID) (I
 		&i.Failed,
 		&i.Done,
 		&i.Kept,
+		&i.JobID,
 		&i.CancelAskedAt,
 		&i.StartedAt,
 		&i.FinishedAt,
@@ -229,7 +232,7 @@ const importBatchState = `-- name: ImportBatchState :exec
 update app.import_batches
    set state = $1::text,
        started_at = case when $1 = 'RUNNING' then now() else started_at end,
-       cancel_asked_at = case when $1 in ('RUNNING', 'UNDOING') then null else cancel_asked_at end
+       job_id = gen_random_uuid(), cancel_asked_at = null
  where id = $2
 `
 
@@ -238,7 +241,8 @@ type ImportBatchStateParams struct {
 	ID    uuid.UUID
 }
 
-// ImportBatchState takes a batch from one state to another.
+// ImportBatchState takes a batch to a state in which there is something to do, with the
+// job that does it.
 func (q *Queries) ImportBatchState(ctx context.Context, db DBTX, arg ImportBatchStateParams) error {
 	_, err := db.Exec(ctx, importBatchState, arg.State, arg.ID)
 	return err
@@ -263,7 +267,7 @@ func (q *Queries) ImportBatchesCount(ctx context.Context, db DBTX, arg ImportBat
 }
 
 const importBatchesPage = `-- name: ImportBatchesPage :many
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches b
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at from app.import_batches b
  where ($1::text is null or b.kind = $1)
    and ($2::text is null or b.state = $2)
    and ($3::uuid is null or b.id > $3)
@@ -322,6 +326,7 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 			&i.Failed,
 			&i.Done,
 			&i.Kept,
+			&i.JobID,
 			&i.CancelAskedAt,
 			&i.StartedAt,
 			&i.FinishedAt,
@@ -408,6 +413,31 @@ func (q *Queries) ImportFirsts(ctx context.Context, db DBTX, batchID uuid.UUID) 
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const importOfJob = `-- name: ImportOfJob :many
+select id from app.import_batches where job_id = $1
+`
+
+// ImportOfJob is the import that a job is for, if it is still there and for it.
+func (q *Queries) ImportOfJob(ctx context.Context, db DBTX, jobID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, importOfJob, jobID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -117,6 +117,7 @@ type ImportBatch struct {
 	Failed        int32
 	Done          int32
 	Kept          int32
+	JobID         uuid.UUID
 	CancelAskedAt *time.Time
 	StartedAt     *time.Time
 	FinishedAt    *time.Time

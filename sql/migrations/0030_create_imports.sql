@@ -28,6 +28,7 @@ create table app.import_batches (
     failed        integer not null default 0,
     done          integer not null default 0, -- rows that were run, or undone while that goes on
     kept          integer not null default 0, -- rows that undoing left alone
+    job_id        uuid not null default gen_random_uuid(), -- another one each time that there is something to do
     cancel_asked_at timestamptz,
     started_at    timestamptz,
     finished_at   timestamptz,
@@ -45,6 +46,9 @@ create table app.import_batches (
 create index import_batches_created_idx on app.import_batches (owner_user_id, created_at, id);
 -- Whether the same file was here before.
 create index import_batches_file_idx on app.import_batches (owner_user_id, file_sha256);
+
+-- The worker has the id of the job.
+create unique index import_batches_job_key on app.import_batches (owner_user_id, job_id);
 
 create table app.import_rows (
     owner_user_id uuid not null default app.current_user_id() references app.users (id),

@@ -13,6 +13,10 @@ select * from app.import_batches where id = @id;
 -- name: ImportDelete :one
 select app.delete_import(@id);
 
+-- ImportOfJob is the import that a job is for, if it is still there and for it.
+-- name: ImportOfJob :many
+select id from app.import_batches where job_id = @job_id;
+
 -- ImportBatchLock locks a batch for the rest of the transaction.
 -- name: ImportBatchLock :one
 select * from app.import_batches where id = @id for no key update;
@@ -48,12 +52,13 @@ update app.import_batches
    set mapping = @mapping, on_existing = @on_existing, unknown_units = @unknown_units
  where id = @id;
 
--- ImportBatchState takes a batch from one state to another.
+-- ImportBatchState takes a batch to a state in which there is something to do, with the
+-- job that does it.
 -- name: ImportBatchState :exec
 update app.import_batches
    set state = @state::text,
        started_at = case when @state = 'RUNNING' then now() else started_at end,
-       cancel_asked_at = case when @state in ('RUNNING', 'UNDOING') then null else cancel_asked_at end
+       job_id = gen_random_uuid(), cancel_asked_at = null
  where id = @id;
 
 -- name: ImportBatchAskCancel :exec

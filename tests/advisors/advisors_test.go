@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/dbtest"
+	supabasecli "rowhouse/tests/supabase-cli"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -33,42 +33,22 @@ type finding struct {
 	check, object, level, detail string
 }
 
-// missing skips the test where this machine lacks what it needs, and fails it in CI.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" || os.Getenv("ROWHOUSE_TEST_CONTAINERS") == "required" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
 // supabase runs the program on the database and decodes its results.
 func supabase(t *testing.T, d *dbtest.Database, results any, args ...string) {
 	t.Helper()
-	program, err := filepath.Abs("../supabase-cli/node_modules/@supabase/cli-linux-x64/bin/supabase")
-	require.NoError(t, err)
-	if _, err := os.Stat(program); err != nil {
-		missing(t, "the Supabase CLI is not installed: run npm ci --prefix tests/supabase-cli, on Linux x64")
-	}
 	remote, err := url.Parse(d.URL("postgres"))
 	require.NoError(t, err)
 	query := remote.Query()
 	query.Set("sslmode", "disable")
 	remote.RawQuery = query.Encode()
 
-	home, project := t.TempDir(), t.TempDir()
+	project := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(project, "supabase"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(project, "supabase", "config.toml"), []byte(exposed), 0o600))
 
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program, append(args, "--remote="+remote.String(), "--workdir", project,
-		"--fail-on", "none", "--output-format", "json", "--agent", "no", "--yes")...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = project, &stdout, &stderr
-	// without these it would report who runs it, ask for newer versions and look for a keyring
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home,
-		"SUPABASE_TELEMETRY_DISABLED=1", "DO_NOT_TRACK=1", "SUPABASE_NO_UPDATE_NOTIFIER=1", "SUPABASE_NO_KEYRING=1",
-	}
+	cmd := supabasecli.Command(t, project, append(args, "--remote="+remote.String(), "--fail-on", "none", "--output-format", "json")...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	require.NoError(t, cmd.Run(), "%s", &stderr)
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), results), "%s", &stdout)
 }
@@ -106,7 +86,7 @@ func lint(t *testing.T, d *dbtest.Database) (found []finding) {
 	var available bool
 	require.NoError(t, d.Admin.QueryRow(t.Context(), "select exists (select from pg_available_extensions where name = 'plpgsql_check')").Scan(&available))
 	if !available {
-		missing(t, "the server has no plpgsql_check: install postgresql-15-plpgsql-check, or that of the server's major")
+		supabasecli.Missing(t, "the server has no plpgsql_check: install postgresql-15-plpgsql-check, or that of the server's major")
 	}
 	var answer struct {
 		Results []struct {

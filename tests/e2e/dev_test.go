@@ -88,6 +88,7 @@ func TestDev(t *testing.T) {
 	kept := demo.create(t, "/api/v1/units", object{"name": "Garden house"})
 	t.Run("mails and hooks", func(t *testing.T) { testMailsAndHooks(t, i) })
 	t.Run("two landlords", func(t *testing.T) { testTwoLandlords(t, i) })
+	t.Run("an invite is mailed", func(t *testing.T) { testDevMail(t, i) })
 	t.Run("a second instance", func(t *testing.T) { testSecondInstance(t, i, p) })
 	i.ctrlC(t, p)
 

@@ -28,7 +28,7 @@ func forServe(t testing.TB, d *dbtest.Database) environment {
 	t.Helper()
 	return environment{
 		"ADDR": freeAddress(t), "DATABASE_URL": d.URL("rowhouse_api"), "SEAL_KEYS": dbtest.KeysText,
-		"JWT_ISSUER": issuer, "JWT_SECRET": jwtSecret, "RATE_LIMIT_PER_MINUTE": "0",
+		"INVITE_KEYS": dbtest.InviteKeysText, "JWT_ISSUER": issuer, "JWT_SECRET": jwtSecret, "RATE_LIMIT_PER_MINUTE": "0",
 	}
 }
 
@@ -97,7 +97,8 @@ func TestSecretsFromFiles(t *testing.T) {
 func TestMissingVariables(t *testing.T) {
 	t.Parallel()
 	for command, names := range map[string][]string{
-		"serve":        {"DATABASE_URL", "SEAL_KEYS", "SUPABASE_URL"},
+		"serve":        {"DATABASE_URL", "SEAL_KEYS", "INVITE_KEYS", "SUPABASE_URL"},
+		"worker":       {"WORKER_DATABASE_URL", "SEAL_KEYS", "INVITE_KEYS", "SMTP_URL", "MAIL_FROM", "PUBLIC_URL"},
 		"migrate":      {"MIGRATE_DATABASE_URL", "SEAL_KEYS"},
 		"policy apply": {"MIGRATE_DATABASE_URL"},
 		"seed":         {"DATABASE_URL", "SEAL_KEYS", "SUPABASE_URL", "SUPABASE_ANON_KEY"},
@@ -115,13 +116,15 @@ func TestMalformedVariables(t *testing.T) {
 	t.Parallel()
 	complete := environment{
 		"ADDR": freeAddress(t), "DATABASE_URL": "postgres://rowhouse_api:hunter2@127.0.0.1:1/x", "SEAL_KEYS": dbtest.KeysText,
-		"JWT_ISSUER": issuer, "JWT_SECRET": jwtSecret,
+		"INVITE_KEYS": dbtest.InviteKeysText, "JWT_ISSUER": issuer, "JWT_SECRET": jwtSecret,
 	}
 	for _, c := range []struct {
 		name, value, says string
 	}{
 		{"DATABASE_URL", "postgres://rowhouse_api:hunter2@[::1/x", "not a valid Postgres URL"},
 		{"SEAL_KEYS", "k1:hunter2", "seal key k1"},
+		{"INVITE_KEYS", "k1:hunter2", "invite key k1"},
+		{"MAIL_HOOK_SECRET", "hunter2", "want 32 characters"},
 		{"REQUEST_TIMEOUT", "hunter2", "REQUEST_TIMEOUT"},
 		{"DATABASE_MAX_CONNS", "hunter2", "DATABASE_MAX_CONNS"},
 		{"LOG_LEVEL", "hunter2", "LOG_LEVEL"},
@@ -131,7 +134,7 @@ func TestMalformedVariables(t *testing.T) {
 		code, output := outcome(t, complete.with(environment{c.name: c.value}), "serve")
 		require.Equal(t, 1, code, "%s=%s: %s", c.name, c.value, output)
 		require.Contains(t, output, c.says)
-		if c.name == "DATABASE_URL" || c.name == "SEAL_KEYS" || c.name == "JWT_SECRET" {
+		if c.name == "DATABASE_URL" || strings.HasSuffix(c.name, "_KEYS") || c.name == "MAIL_HOOK_SECRET" || c.name == "JWT_SECRET" {
 			require.NotContains(t, output, "hunter2", c.name)
 		}
 	}

@@ -97,8 +97,12 @@ const (
 	recordInsert = "record_insert AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
 	recordUpdate = "record_update AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
 	recordDelete = "record_delete AFTER DELETE ... REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
-	tellGain     = "tell_owner_gain AFTER INSERT ... REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
-	tellLoss     = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
+	// the queue's jobs come of these alone
+	enqueueInserted = "enqueue_inserted AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_invite_mails()"
+	enqueueUpdated  = "enqueue_updated AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_invite_mails()"
+
+	tellGain = "tell_owner_gain AFTER INSERT ... REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
+	tellLoss = "tell_owner_loss AFTER DELETE ... REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION app.tell_owner_change()"
 )
 
 // unrecorded says why changes of a landlord's table leave nothing in the audit trail.
@@ -215,14 +219,14 @@ var tables = map[string]table{
 		},
 	},
 	"app.tenant_invites": {
-		owner: "owner_user_id", fixed: ownedColumns,
+		owner: "owner_user_id", fixed: ownedColumns + " send_count", // guard_invite_mail counts
 		boundary: rule{using: either(hidden, byToken, supported("tenants")), check: either(hidden, byToken)},
-		triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
+		triggers: []string{guardOwned, "guard_invite_mail BEFORE UPDATE", recordInsert, recordUpdate, recordDelete, enqueueInserted, enqueueUpdated},
 		grants: map[string]grants{
 			"rowhouse_landlord": { // everything but the hash of the token
 				reads:   seenOfInvites,
-				inserts: "tenant_id unit_id email token_hash landlord_name unit_label expires_at",
-				updates: "unit_id email token_hash expires_at send_count sent_at last_error revoked_at landlord_name unit_label",
+				inserts: "tenant_id unit_id email token_hash landlord_name unit_label expires_at mail_id mail_key",
+				updates: "unit_id email token_hash expires_at sent_at last_error mail_id mail_key mail_state revoked_at landlord_name unit_label",
 			},
 			"rowhouse_support": {reads: seenOfInvites, rows: each(supported("tenants"), "select")},
 			"rowhouse_user": {
@@ -394,10 +398,14 @@ var tables = map[string]table{
 		},
 	},
 	"app.import_batches": {
-		owner: "owner_user_id", fixed: ownedColumns, triggers: []string{guardOwned, recordInsert, recordUpdate, recordDelete},
+		owner: "owner_user_id", fixed: ownedColumns,
+		triggers: []string{
+			guardOwned, recordInsert, recordUpdate, recordDelete,
+			"enqueue_updated AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_imports()",
+		},
 		grants: map[string]grants{"rowhouse_landlord": {
 			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units row_count",
-			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept cancel_asked_at started_at finished_at undone_at",
+			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept job_id cancel_asked_at started_at finished_at undone_at",
 		}, "rowhouse_remover": remover},
 	},
 	"app.import_rows": {
@@ -422,7 +430,7 @@ const (
 	foundColumns      = "name trade phone website address distance_m rating rating_count expires_at"
 	ticketColumns     = "unit_id title description category priority status contractor_id due_at entry_permission entry_notes" +
 		" scheduled_at cost_minor currency"
-	seenOfInvites = ownedColumns + " tenant_id unit_id email landlord_name unit_label expires_at send_count sent_at last_error" +
+	seenOfInvites = ownedColumns + " tenant_id unit_id email landlord_name unit_label expires_at send_count sent_at last_error mail_id mail_key mail_state" +
 		" claimed_at claimed_by_user_id revoked_at" // not the token's hash
 	fileColumns = "ticket_id storage_key file_name media_type size_bytes sha256"
 )
@@ -460,8 +468,10 @@ var loose = map[string]string{
 	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
 	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
 	"app.support_accesses.agent_user_id": "kept",
+	"app.tenant_invites.mail_id":         "names a mail, and no row",
 	"app.audit_log.row_id":               "of any table, and of rows that are gone",
 	"app.import_batches.created_by":      "kept",
+	"app.import_batches.job_id":          "names a job, and no row",
 	"app.import_rows.unit_id":            "what the row was about, kept when that is gone",
 	"app.import_rows.tenant_id":          "likewise",
 }
@@ -487,7 +497,7 @@ type function struct {
 
 // functions are all functions of the schemas app and app_private.
 var functions = map[string]function{
-	"app.current_user_id()": {owner: "rowhouse_owner", definer: true, volatility: "s", parallel: "r", callers: slices.Concat(personas, servants)},
+	"app.current_user_id()": {owner: "rowhouse_owner", definer: true, volatility: "s", parallel: "r", callers: slices.Concat(personas, servants, []string{enqueuer})},
 	"app.invite_hash()":     {owner: "rowhouse_owner", volatility: "s", parallel: "s", callers: slices.Concat(personas, servants)},
 	"app.time_to_due(text)": {owner: "rowhouse_owner", volatility: "i", parallel: "s", callers: slices.Concat(personas, servants)},
 	"app.next_ticket_statuses(text,timestamp with time zone)": {
@@ -499,6 +509,10 @@ var functions = map[string]function{
 	"app.my_roles()":                    {owner: "rowhouse_clerk", definer: true, volatility: "s", parallel: "r", callers: []string{"rowhouse_user"}},
 	"app.tell_role_change()":            trigger("rowhouse_clerk"),
 	"app.tell_owner_change()":           trigger("rowhouse_clerk"),
+	"app.enqueue_jobs(text,uuid[])":     {owner: enqueuer, volatility: "v", parallel: "u"},
+	"app.enqueue_invite_mails()":        trigger(enqueuer),
+	"app.enqueue_imports()":             trigger(enqueuer),
+	"app.guard_invite_mail()":           trigger("rowhouse_owner"),
 	"app.guard_owned_row()":             trigger("rowhouse_owner"),
 	"app.guard_user()":                  trigger("rowhouse_owner"),
 	"app.guard_ticket()":                trigger("rowhouse_owner"),
@@ -542,10 +556,10 @@ var aboutCaller = function{
 	callers: append([]string{"rowhouse_remover"}, personas...),
 }
 
-// trigger is a trigger function; nobody may call it. Those of rowhouse_clerk write
-// what the caller may not.
+// trigger is a trigger function; nobody may call it. Those of rowhouse_clerk and
+// rowhouse_enqueuer write what the caller may not.
 func trigger(owner string) function {
-	return function{owner: owner, definer: owner == "rowhouse_clerk", volatility: "v", parallel: "u"}
+	return function{owner: owner, definer: owner != "rowhouse_owner", volatility: "v", parallel: "u"}
 }
 
 // role is what a role is and may become. A role that is not named here, and is
@@ -563,6 +577,9 @@ var personas = []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user",
 // servants own the functions that do what personas may not.
 var servants = []string{"rowhouse_remover", "rowhouse_clerk"}
 
+// enqueuer owns the functions that queue jobs, and may do nothing else.
+const enqueuer = "rowhouse_enqueuer"
+
 // roles are all roles of the cluster.
 var roles = map[string]role{
 	"rowhouse_owner":    {looksInto: true},
@@ -572,9 +589,10 @@ var roles = map[string]role{
 	"rowhouse_support":  {looksInto: true},
 	"rowhouse_remover":  {looksInto: true},
 	"rowhouse_clerk":    {looksInto: true},
+	enqueuer:            {looksInto: true},
 	"rowhouse_api":      {login: true, looksInto: true, becomes: personas},
 	"rowhouse_worker":   {login: true, looksInto: true, becomes: []string{"rowhouse_landlord", "rowhouse_tenant", "rowhouse_user"}},
-	"rowhouse_migrator": {login: true, becomes: []string{"rowhouse_owner", "rowhouse_remover", "rowhouse_clerk"}},
+	"rowhouse_migrator": {login: true, becomes: []string{"rowhouse_owner", "rowhouse_remover", "rowhouse_clerk", enqueuer}},
 	"anon":              {inherits: true},
 	"authenticated":     {inherits: true},
 	"service_role":      {inherits: true, bypasses: true},

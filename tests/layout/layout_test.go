@@ -19,7 +19,7 @@ const module = "rowhouse"
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
+	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/imports", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/seed", "internal/storage"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/invitetoken", "internal/localpg", "internal/migrate", "internal/seal"},
 	"internal/httpapi":          {"internal/accounts", "internal/auth", "internal/contractorsearch", "internal/csvfile", "internal/db", "internal/errs", "internal/exports", "internal/guard", "internal/imagemeta", "internal/imports", "internal/invitetoken", "internal/isolationreport", "internal/peer", "internal/problem", "internal/query", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
@@ -27,9 +27,9 @@ var allowed = map[string][]string{
 	"internal/authhooks":        {"internal/accounts", "internal/auth", "internal/db", "internal/errs", "internal/mail", "internal/peer", "internal/problem", "internal/query"},
 	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
-	"internal/accounts":         {"internal/auth", "internal/db", "internal/query"},
 	"internal/exports":          {"internal/csvfile", "internal/query"},
 	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/query", "internal/requestid"},
+	"internal/accounts":         {"internal/auth", "internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
 	"internal/policy":           {"internal/guard", "internal/localpg", "internal/migrate", "internal/seal", "policies"},
@@ -43,10 +43,10 @@ var allowed = map[string][]string{
 	"internal/auth":             {"internal/errs"},
 	"internal/config":           {"internal/invitetoken", "internal/seal"},
 	"internal/localpg":          {"internal/portcheck"},
+	"internal/csvfile":          {},
 	"internal/mailcatcher":      {"internal/mail"},
 	"internal/mail":             {},
 	"internal/invitetoken":      {},
-	"internal/csvfile":          {},
 	"internal/imagemeta":        {},
 	"internal/localauth":        {},
 	"internal/peer":             {},
@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"tests/advisors":            {},
 	"tests/alerts":              {},
 	"tests/api":                 {},
+	"tests/auth":                {},
 	"tests/bench":               {},
 	"tests/e2e":                 {},
 	"tests/imports":             {},
@@ -69,6 +70,8 @@ var allowed = map[string][]string{
 	"tests/isolation/result":    {"internal/isolationreport"},
 	"tests/layout":              {},
 	"tests/mutate":              {},
+	"tests/supabase":            {},
+	"tests/supabase-cli":        {},
 }
 
 // owners lists who alone may import a package of somebody else. The pool is the

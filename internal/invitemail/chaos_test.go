@@ -1,0 +1,199 @@
+package invitemail_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
+	"rowhouse/internal/invitemail"
+	"rowhouse/internal/invitetoken"
+	"rowhouse/internal/jobs"
+	"rowhouse/internal/mail"
+	"rowhouse/internal/mailcatcher"
+	"rowhouse/internal/seal"
+)
+
+const (
+	// workerVariable makes this test's program a worker: the database and the mail
+	// server, with a space between.
+	workerVariable = "ROWHOUSE_TEST_WORKER"
+	// soakVariable asks for the whole of TestChaos.
+	soakVariable = "ROWHOUSE_SOAK"
+
+	chaosSeed = 20261129
+)
+
+// work is a worker that takes up what another left soon after that was killed.
+func work() {
+	url, server, _ := strings.Cut(os.Getenv(workerVariable), " ")
+	check := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", err)
+			os.Exit(1)
+		}
+	}
+	ctx := context.Background()
+	keys, err := invitetoken.ParseKeyring(dbtest.InviteKeysText)
+	check(err)
+	seals, err := seal.ParseKeyring(dbtest.KeysText)
+	check(err)
+	d, err := db.Open(ctx, db.Config{URL: url, Keys: seals, MaxConns: 8, AcquireTimeout: 10 * time.Second})
+	check(err)
+	sender, err := mail.Open(mail.Config{URL: "smtp://" + server, From: "no-reply@rowhouse.example", Timeout: time.Second})
+	check(err)
+	kind := invitemail.New(invitemail.Config{DB: d, Mail: sender, Keys: keys, PublicURL: "https://rowhouse.example"}).Kind()
+	kind.Timeout, kind.PerLandlord = 3*time.Second, 10
+	runner, err := jobs.Open(ctx, jobs.Config{
+		URL: url, Kinds: []jobs.Kind{kind}, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Poll: 20 * time.Millisecond, Rescue: 4 * time.Second, FirstRetry: 100 * time.Millisecond,
+	})
+	check(err)
+	check(runner.Run(ctx, time.Second))
+}
+
+// killer ends the worker at moments of its dialogues with the mail server.
+type killer struct {
+	mu      sync.Mutex
+	process *exec.Cmd
+	stage   mailcatcher.Stage
+	after   int           // so many times at that stage
+	killed  chan struct{} // closed when it was
+}
+
+func (k *killer) aim(process *exec.Cmd, stage mailcatcher.Stage, after int) (killed chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.process, k.stage, k.after, k.killed = process, stage, after, make(chan struct{})
+	return k.killed
+}
+
+func (k *killer) judge(_ context.Context, stage mailcatcher.Stage, _ string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.process == nil || stage != k.stage {
+		return nil
+	}
+	if k.after--; k.after > 0 {
+		return nil
+	}
+	_ = k.process.Process.Kill() // SIGKILL, before the mail server answers
+	_ = k.process.Wait()
+	k.process = nil
+	close(k.killed)
+	return nil
+}
+
+// TestChaos kills the worker again and again in the middle of its mails. In the end
+// every invite was mailed, with the link that opens it; a mail whose answer was lost
+// may have gone twice, and not more often. `make soak` does so with ten times as many.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	mails, kills := 200, 4
+	if os.Getenv(soakVariable) != "" {
+		mails, kills = 2000, 20
+	}
+	d, random := dbtest.New(t), rand.New(rand.NewPCG(chaosSeed, 0))
+	keys := dbtest.InviteKeys(t)
+	k := &killer{}
+	catcher := mailcatcher.New(mailcatcher.Config{Judge: k.judge, MaxMails: 2 * mails})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	serving, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- catcher.Serve(serving, ln, nil) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-served)
+	})
+
+	want := map[string]string{} // the link of each Message-ID
+	for l := range 8 {
+		landlord := d.Landlord(t, fmt.Sprintf("landlord-%d", l))
+		for from := 0; from < mails/8; from += 50 {
+			inviteMany(t, d, landlord, keys, min(50, mails/8-from), want)
+		}
+	}
+	require.Len(t, want, mails)
+
+	start := func() *exec.Cmd {
+		cmd := exec.Command(os.Args[0]) // this program; see TestMain
+		cmd.Env = append(os.Environ(), workerVariable+"="+d.URL("rowhouse_worker")+" "+ln.Addr().String())
+		cmd.Stderr = os.Stderr
+		return cmd
+	}
+	stages := []mailcatcher.Stage{mailcatcher.Sender, mailcatcher.Recipient, mailcatcher.Content, mailcatcher.Answer}
+	for range kills {
+		cmd := start()
+		killed := k.aim(cmd, stages[random.IntN(len(stages))], 1+random.IntN(mails/kills/2))
+		require.NoError(t, cmd.Start())
+		select {
+		case <-killed:
+		case <-time.After(2 * time.Minute):
+			t.Fatal("the worker mails nothing")
+		}
+	}
+	last := start()
+	require.NoError(t, last.Start())
+	t.Cleanup(func() {
+		_ = last.Process.Kill()
+		_ = last.Wait()
+	})
+	open := mails
+	for deadline := time.Now().Add(4 * time.Minute); open > 0; time.Sleep(50 * time.Millisecond) {
+		require.NoError(t, d.Admin.QueryRow(t.Context(), `select count(*) from river.river_job where state <> 'completed'`).Scan(&open))
+		require.True(t, time.Now().Before(deadline), "%d jobs are left", open)
+	}
+
+	sent := map[string]int{}
+	for _, m := range catcher.Mails() {
+		id := strings.TrimSuffix(strings.Trim(m.MessageID, "<>"), "@rowhouse.example")
+		sent[id]++
+		require.Equal(t, []string{want[id]}, m.Links)
+	}
+	twice := 0
+	for id := range want {
+		require.Contains(t, sent, id, "an invite was not mailed")
+		require.LessOrEqual(t, sent[id], 2, "a mail went out again and again")
+		twice += sent[id] - 1
+	}
+	require.Len(t, sent, mails)
+	t.Logf("%d mails, %d kills: %d went twice", mails, kills, twice)
+	var unsent int
+	require.NoError(t, d.Admin.QueryRow(t.Context(), `select count(*) from app.tenant_invites where mail_state <> 'SENT' and mail_key is not null`).Scan(&unsent))
+	require.Zero(t, unsent)
+}
+
+// inviteMany has l invite n people in one statement.
+func inviteMany(t testing.TB, d *dbtest.Database, l dbtest.Landlord, keys invitetoken.Keyring, n int, want map[string]string) {
+	t.Helper()
+	var ids []uuid.UUID
+	var hashes [][]byte
+	var key string
+	for range n {
+		m := keys.Mint(l.UserID)
+		ids, hashes, key = append(ids, m.MailID), append(hashes, m.Hash), m.Key
+		token, err := keys.Token(l.UserID, m.MailID, m.Key)
+		require.NoError(t, err)
+		want[keys.MessageID(l.UserID, m.MailID)] = "https://rowhouse.example/invite#" + token
+	}
+	require.NoError(t, d.AsLandlord(l.Context(t), db.ReadWrite, func(tx *db.Tx) error {
+		_, err := tx.Exec(t.Context(), `with m as (select * from unnest($1::uuid[], $2::bytea[]) as m (id, hash)),
+				t as (insert into app.tenants (first_name, last_name, email) select 'T', 'T', m.id || '@example.com' from m returning id, email)
+			insert into app.tenant_invites (tenant_id, email, token_hash, expires_at, mail_id, mail_key)
+			select t.id, t.email, m.hash, now() + interval '1 day', m.id, $3 from t join m on t.email = m.id || '@example.com'`, ids, hashes, key)
+		return err
+	}))
+}
