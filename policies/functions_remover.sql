@@ -141,5 +141,65 @@ begin
 end
 $$;
 
+-- delete_sample_rows takes the caller's sample data away, and returns how many rows went
+-- and how many stay: what the caller's own rows refer to. A ticket goes with what was said
+-- and filed about it, and a tenant with invites that nobody has claimed; who has become
+-- somebody's login stays. What stays is sample data no longer.
+create or replace function app.delete_sample_rows() returns bigint[]
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    me       uuid := app.current_user_id();
+    sample   uuid[] := array(select s.row_id from app.sample_rows s where s.owner_user_id = me);
+    removed  bigint := 0;
+    n        bigint;
+    kept     bigint;
+begin
+    delete from app.tickets t where t.owner_user_id = me and t.id = any (sample);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    delete from app.tenancies y where y.owner_user_id = me and y.id = any (sample);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    delete from app.tenant_invites i
+     where i.owner_user_id = me and i.tenant_id = any (sample)
+       and not exists (select from app.tenants t where t.owner_user_id = me and t.id = i.tenant_id and t.user_id is not null)
+       and not exists (select from app.tickets t where t.owner_user_id = me and t.tenant_id = i.tenant_id)
+       and not exists (select from app.tenancies y where y.owner_user_id = me and y.tenant_id = i.tenant_id);
+    delete from app.tenants t
+     where t.owner_user_id = me and t.id = any (sample) and t.user_id is null
+       and not exists (select from app.tenant_invites i where i.owner_user_id = me and i.tenant_id = t.id)
+       and not exists (select from app.tickets k where k.owner_user_id = me and k.tenant_id = t.id)
+       and not exists (select from app.tenancies y where y.owner_user_id = me and y.tenant_id = t.id);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    delete from app.units u
+     where u.owner_user_id = me and u.id = any (sample)
+       and not exists (select from app.tickets t where t.owner_user_id = me and t.unit_id = u.id)
+       and not exists (select from app.tenancies y where y.owner_user_id = me and y.unit_id = u.id)
+       and not exists (select from app.tenants t where t.owner_user_id = me and t.unit_id = u.id)
+       and not exists (select from app.tenant_invites i where i.owner_user_id = me and i.unit_id = u.id);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    delete from app.properties p
+     where p.owner_user_id = me and p.id = any (sample)
+       and not exists (select from app.units u where u.owner_user_id = me and u.property_id = p.id);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    delete from app.contractors c
+     where c.owner_user_id = me and c.id = any (sample)
+       and not exists (select from app.tickets t where t.owner_user_id = me and t.contractor_id = c.id);
+    get diagnostics n = row_count;
+    removed := removed + n;
+    kept := (select count(*) from app.tenants t where t.owner_user_id = me and t.id = any (sample))
+          + (select count(*) from app.units u where u.owner_user_id = me and u.id = any (sample))
+          + (select count(*) from app.properties p where p.owner_user_id = me and p.id = any (sample))
+          + (select count(*) from app.contractors c where c.owner_user_id = me and c.id = any (sample));
+    delete from app.sample_rows s where s.owner_user_id = me;
+    return array[removed, kept];
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_remover;

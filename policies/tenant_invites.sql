@@ -21,7 +21,7 @@ grant select (owner_user_id, id, tenant_id, email, landlord_name, unit_label, ex
               revoked_at) on app.tenant_invites to rowhouse_user;
 grant update (claimed_at, claimed_by_user_id) on app.tenant_invites to rowhouse_user;
 grant select (owner_user_id, tenant_id, token_hash, claimed_by_user_id) on app.tenant_invites to rowhouse_clerk;
-grant select (owner_user_id, id, tenant_id), delete on app.tenant_invites to rowhouse_remover;
+grant select (owner_user_id, id, tenant_id, unit_id), delete on app.tenant_invites to rowhouse_remover;
 
 create policy boundary_all_tenant_invites on app.tenant_invites as restrictive to public
     using (coalesce(owner_user_id = (select app.current_user_id()), false)

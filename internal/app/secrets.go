@@ -12,6 +12,7 @@ import (
 
 	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/seal"
+	"rowhouse/internal/sealedcookie"
 )
 
 // secrets are what dev makes up on its first start and keeps with the data that
@@ -23,11 +24,13 @@ type secrets struct {
 	Auth        string `json:"auth"`      // supabase_auth_admin's password
 	SealKeys    string `json:"sealKeys"`
 	Invites     string `json:"inviteKeys"`
+	SessionKeys string `json:"sessionKeys"`
 	AuthHooks   string `json:"authHooks"`   // AUTH_HOOK_SECRETS
 	AuthWebhook string `json:"authWebhook"` // AUTH_WEBHOOK_SECRET
 
 	keyring    seal.Keyring
 	inviteKeys invitetoken.Keyring
+	sessions   sealedcookie.Keyring
 }
 
 func loadSecrets(dir string) (secrets, error) {
@@ -51,6 +54,9 @@ func loadSecrets(dir string) (secrets, error) {
 	if s.inviteKeys, err = invitetoken.ParseKeyring(s.Invites); err != nil {
 		return secrets{}, fmt.Errorf("%s: %w", path, err)
 	}
+	if s.sessions, err = sealedcookie.ParseKeyring(s.SessionKeys); err != nil {
+		return secrets{}, fmt.Errorf("%s: %w", path, err)
+	}
 	return s, nil
 }
 
@@ -58,7 +64,7 @@ func loadSecrets(dir string) (secrets, error) {
 // start all, later what an earlier build did not need.
 func (s *secrets) complete() (changed bool) {
 	for secret, made := range map[*string]func() string{
-		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Worker: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.Invites: devKey,
+		&s.Superuser: rand.Text, &s.API: rand.Text, &s.Worker: rand.Text, &s.Auth: rand.Text, &s.SealKeys: devKey, &s.Invites: devKey, &s.SessionKeys: devKey,
 		&s.AuthWebhook: rand.Text, &s.AuthHooks: func() string { return "v1,whsec_" + randomKey() },
 	} {
 		if *secret == "" {
@@ -77,7 +83,7 @@ func randomKey() string {
 }
 
 func (s *secrets) write(dir, path string) error {
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // the file is where they are kept
 	if err != nil {
 		return err
 	}

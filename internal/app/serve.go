@@ -22,6 +22,7 @@ import (
 	"rowhouse/internal/portcheck"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/web"
 )
 
 // Serve runs the API against the configured database and identity provider until
@@ -54,7 +55,8 @@ type api struct {
 	db     *db.DB
 	tokens *auth.Verifier
 	roles  *roles.Cache
-	deafen func() // ends the roles' listening
+	deafen func()   // ends the roles' listening
+	web    *web.Web // nil for API clients alone
 	mail   *mail.Sender
 	http   *httpapi.API
 }
@@ -78,12 +80,17 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 		tokens.Close()
 		return nil, err
 	}
+	signIn, err := openWeb(cfg)
+	if err != nil {
+		tokens.Close()
+		return nil, err
+	}
 	d, err := openDB(ctx, cfg)
 	if err != nil {
 		tokens.Close()
 		return nil, err
 	}
-	a := &api{db: d, tokens: tokens, roles: roles.New(nil), deafen: func() {}}
+	a := &api{db: d, tokens: tokens, roles: roles.New(nil), web: signIn, deafen: func() {}}
 	mounts, err := a.mounts(ctx, cfg)
 	if err != nil {
 		a.close()
@@ -99,17 +106,36 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 		return nil, err
 	}
 	a.listen(ctx)
-	a.http, err = httpapi.New(httpapi.Config{
+	config := httpapi.Config{
 		DB: d, Tokens: tokens, Roles: a.roles, Version: version, Files: files,
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		EmailsProven: cfg.EmailsProven, InviteKeys: cfg.InviteKeys,
 		Contractors: contractors, Isolation: isolation, Mounts: mounts,
-	})
+	}
+	if a.web != nil {
+		config.Session = a.web.Session
+	}
+	a.http, err = httpapi.New(config)
 	if err != nil {
 		a.close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// openWeb is nil unless there are keys for browsers' sessions.
+func openWeb(cfg config.Config) (*web.Web, error) {
+	if cfg.SessionKeys.Empty() {
+		return nil, nil
+	}
+	if err := cfg.Require("PUBLIC_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY"); err != nil {
+		return nil, fmt.Errorf("SESSION_KEYS is set: %w", err)
+	}
+	return web.New(web.Config{
+		PublicURL: cfg.PublicURL, Keys: cfg.SessionKeys, SupabaseURL: cfg.SupabaseURL, SupabaseAnonKey: cfg.SupabaseAnonKey,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, RatePerMinute: cfg.RatePerMinute,
+		SignupsClosed: cfg.SignupsClosed,
+	})
 }
 
 // openFiles opens the place for tickets' files: the bucket, if one is named.
@@ -181,6 +207,9 @@ func (a *api) serve(ctx context.Context, ln net.Listener, grace time.Duration) e
 	defer cancel()
 	if err := srv.Shutdown(wait); err != nil {
 		return fmt.Errorf("some requests did not finish in %s: %w", grace, errors.Join(err, srv.Close()))
+	}
+	if a.web != nil {
+		return a.web.Close(wait)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/seal"
+	"rowhouse/internal/sealedcookie"
 )
 
 // Config is everything that can be set from outside. Each field's doc tag is
@@ -41,7 +42,7 @@ type Config struct {
 	MigratorPassword   string              `env:"ROWHOUSE_MIGRATOR_PASSWORD" secret:"true" doc:"password that migrate gives to rowhouse_migrator; empty leaves it"`
 
 	SupabaseURL     string `env:"SUPABASE_URL" doc:"project URL of Supabase Auth, without /auth/v1"`
-	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for seed and isolation"`
+	SupabaseAnonKey string `env:"SUPABASE_ANON_KEY" doc:"the project's public API key, for signing in, seed and isolation"`
 	JWTIssuer       string `env:"JWT_ISSUER" doc:"iss that tokens must have; empty means SUPABASE_URL/auth/v1"`
 	JWTAudience     string `env:"JWT_AUDIENCE" envDefault:"authenticated" doc:"aud that tokens must have"`
 	JWKSURL         string `env:"JWKS_URL" doc:"where token keys are published; empty means SUPABASE_URL/auth/v1/.well-known/jwks.json"`
@@ -54,7 +55,10 @@ type Config struct {
 	SignupsClosed            bool   `env:"SIGNUPS_CLOSED" envDefault:"false" doc:"true lets nobody sign up but tenants with an invite; asked by the hook before-user-created"`
 	DisposableDomainsAllowed bool   `env:"DISPOSABLE_DOMAINS_ALLOWED" envDefault:"false" doc:"true lets people sign up with addresses that are made to be thrown away"`
 
-	PublicURL string `env:"PUBLIC_URL" doc:"where people reach the web app, scheme and host alone, as https://rowhouse.example; links of mails lead there"`
+	PublicURL       string               `env:"PUBLIC_URL" doc:"where people reach the web app, scheme and host alone, as https://rowhouse.example; links of mails lead there, and with SESSION_KEYS it is the one origin whose pages may use the sessions"`
+	SessionKeys     sealedcookie.Keyring `env:"SESSION_KEYS" secret:"true" doc:"id:base64,… keys of 32 bytes that encrypt browsers' sessions, the first encrypts; with them people sign in to the web app under /auth, which needs PUBLIC_URL, SUPABASE_URL and SUPABASE_ANON_KEY; empty serves API clients alone"`
+	SessionIdle     time.Duration        `env:"SESSION_IDLE" envDefault:"168h" doc:"how long a browser's session lasts that is not used; up to a quarter longer"`
+	SessionLifetime time.Duration        `env:"SESSION_LIFETIME" envDefault:"720h" doc:"how long a browser's session lasts at most"`
 
 	SMTPURL           string  `env:"SMTP_URL" secret:"true" doc:"smtp://user:password@host:587, encrypted with STARTTLS, or smtps://…; the server that mail leaves through"`
 	MailFrom          string  `env:"MAIL_FROM" doc:"who mail comes from, as Rowhouse <no-reply@rowhouse.example>"`

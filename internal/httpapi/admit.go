@@ -12,9 +12,9 @@ import (
 )
 
 // anybodys are the paths, by their first segment, that ask nobody who they are:
-// what tenants use, one's own account, setting up itself, and what lets somebody see
-// how they are protected or get help. Everything else is a landlord's; a new path is,
-// until it stands here.
+// what tenants use, one's own account, setting up itself (but for sample data, which
+// makes rows), and what lets somebody see how they are protected or get help. Everything
+// else is a landlord's; a new path is, until it stands here.
 var anybodys = map[string]bool{
 	"me": true, "account": true, "onboarding": true,
 	"portal": true, "invites": true,
@@ -25,7 +25,7 @@ var anybodys = map[string]bool{
 // they are.
 func asksWho(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return !anybodys[first]
+	return !anybodys[first] || path == sampleDataPath
 }
 
 var onboardingRequired = &errs.Error{

@@ -27,6 +27,7 @@ import (
 	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/problem"
+	"rowhouse/internal/ratelimit"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
 )
@@ -135,11 +136,11 @@ func New(c Config) (*API, error) {
 		r.Mount(path, h)
 	}
 
-	r.With(limitRateByAddress(c.RatePerMinute)).Get(reportKeysPath, a.isolationReportKeys)
+	r.With(ratelimit.ByNetwork(c.RatePerMinute)).Get(reportKeysPath, a.isolationReportKeys)
 
 	described := humaConfig(c.Version) // one document for both groups
 	r.Group(func(r chi.Router) {
-		r.Use(limitRateByAddress(c.RatePerMinute), plainQuery, plainBody)
+		r.Use(ratelimit.ByNetwork(c.RatePerMinute), plainQuery, plainBody)
 		a.publicRoutes(humachi.New(r, described))
 	})
 	var api huma.API

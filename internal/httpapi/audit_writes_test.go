@@ -41,6 +41,32 @@ var auditedWrites = []struct {
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
 	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
+	{"addSampleData", "ann", "", nil, "", `
+		ann as landlord: insert properties
+		ann as landlord: insert units
+		ann as landlord: insert units
+		ann as landlord: insert units
+		ann as landlord: insert tenants
+		ann as landlord: insert tenants
+		ann as landlord: insert tenancies
+		ann as landlord: insert tenancies
+		ann as landlord: insert contractors
+		ann as landlord: insert tickets
+		ann as landlord: insert tickets
+		ann as landlord: insert tickets`},
+	{"deleteSampleData", "ann", "", nil, "", `
+		ann as landlord: delete properties
+		ann as landlord: delete units
+		ann as landlord: delete units
+		ann as landlord: delete units
+		ann as landlord: delete tenants
+		ann as landlord: delete tenants
+		ann as landlord: delete tenancies
+		ann as landlord: delete tenancies
+		ann as landlord: delete contractors
+		ann as landlord: delete tickets
+		ann as landlord: delete tickets
+		ann as landlord: delete tickets`},
 
 	{"createProperty", "ann", "", `{"name": "Mill"}`, "mill", `ann as landlord: insert properties`},
 	{"replaceProperty", "ann", "mill", `{"name": "Windmill"}`, "", `ann as landlord: update properties name "Mill" → "Windmill"`},
@@ -75,7 +101,7 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenant_invites`},
 	{
 		"resendTenantInvite", "ann", "kims", nil, "",
-		`ann as landlord: update tenant_invites expires_at a time → a time, mail_id an id → an id, send_count 1 → 2, token_hash "***" → "***"`,
+		`ann as landlord: update tenant_invites expires_at a time → a time, send_count 1 → 2, token_hash "***" → "***"`,
 	},
 	{"claimInvite", "kim", "", nil, "", `
 		kim as user: update tenant_invites claimed_at null → a time, claimed_by_user_id null → kim
@@ -144,6 +170,7 @@ func TestAuditOfEveryOperation(t *testing.T) {
 	ann, bob := s.Landlord(t, "ann"), s.Landlord(t, "bob")
 	s.Exec(t, "update app.properties set latitude = 52.09, longitude = 5.12")
 	s.Exec(t, "update app.tickets set category = 'PLUMBING'")
+	s.Exec(t, "delete from app.sample_rows")
 	callers := map[string]client{
 		"ann": s.caller(t, ann.Identity), "bob": s.caller(t, bob.Identity), "jo": s.caller(t, ann.Tenant.Identity),
 		"kim": s.newPerson(t, "kim@example.com"),

@@ -68,7 +68,7 @@ func serveInvites(t testing.TB, set ...func(*httpapi.Config)) (*service, *mailbo
 func (s *service) newPerson(t testing.TB, email string) client {
 	t.Helper()
 	id := uuid.New()
-	s.Exec(t, `insert into app.users (id, email, onboarding_step) values ($1, $2, 2)`, id, email)
+	s.Exec(t, `insert into app.users (id, email, onboarding_step) values ($1, nullif($2, ''), 2)`, id, email)
 	return client{t: t, url: s.url, id: id, token: accessToken(t, object{"sub": id.String(), "email": email})}
 }
 

@@ -17,13 +17,12 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
-	"github.com/go-chi/httprate"
 	"github.com/google/uuid"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/errs"
-	"rowhouse/internal/peer"
 	"rowhouse/internal/problem"
+	"rowhouse/internal/ratelimit"
 	"rowhouse/internal/requestid"
 )
 
@@ -135,29 +134,12 @@ func authenticate(tokens *auth.Verifier) func(http.Handler) http.Handler {
 }
 
 // limitRate bounds the requests of one user, by the verified id: a header could
-// be anybody's. It counts in this process alone.
+// be anybody's.
 func limitRate(perMinute int) func(http.Handler) http.Handler {
-	return limitRateBy(perMinute, func(r *http.Request) (string, error) {
+	return ratelimit.By(perMinute, func(r *http.Request) (string, error) {
 		id, _ := auth.From(r.Context())
 		return id.UserID.String(), nil
 	})
-}
-
-// limitRateByAddress is limitRate for callers whom nobody knows, by the network
-// that they connect from.
-func limitRateByAddress(perMinute int) func(http.Handler) http.Handler {
-	return limitRateBy(perMinute, peer.Network)
-}
-
-func limitRateBy(perMinute int, key httprate.KeyFunc) func(http.Handler) http.Handler {
-	if perMinute == 0 {
-		return func(next http.Handler) http.Handler { return next }
-	}
-	return httprate.LimitBy(perMinute, time.Minute, key,
-		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			// httprate has set Retry-After to the end of the window
-			problem.Write(w, r, errs.New(errs.TooMany, "rate_limited", "That was more than %d requests in a minute. Wait a little.", perMinute))
-		}))
 }
 
 // plainQuery refuses what would otherwise be passed over in silence: a query

@@ -52,6 +52,7 @@ type onboarding struct {
 	Units      int64            `json:"units" example:"3" doc:"How many there are now, without archived ones"`
 	Tenants    int64            `json:"tenants" example:"2" doc:"How many there are now, without archived ones"`
 	Invites    int64            `json:"invites" example:"1" doc:"How many were sent and not revoked"`
+	SampleData bool             `json:"sampleData" doc:"Whether there is sample data to remove"`
 }
 
 type onboardingStep struct {
@@ -65,6 +66,7 @@ type onboardingStep struct {
 func (a *API) onboardingRoutes(api huma.API) {
 	get(api, "/onboarding", "getOnboarding", "Show how far you have come in setting up", a.getOnboarding)
 	change(api, http.MethodPatch, "/onboarding", "updateOnboarding", "Go on with setting up", a.patchOnboarding)
+	a.sampleDataRoutes(api)
 }
 
 func (a *API) getOnboarding(ctx context.Context, _ *struct{}) (*shown[onboarding], error) {
@@ -198,7 +200,7 @@ func toOnboarding(row query.OnboardingRow) onboarding {
 	u.OnboardingStep = max(u.OnboardingStep, 1) // of the zero row, beside an error
 	o := onboarding{
 		OnboardingData: toOnboardingData(u), Required: u.OnboardingStep == 1, Completed: u.OnboardingCompleted,
-		SignedUpAs: u.SignedUpAs, Units: row.Units, Tenants: row.Tenants, Invites: row.Invites,
+		SignedUpAs: u.SignedUpAs, Units: row.Units, Tenants: row.Tenants, Invites: row.Invites, SampleData: row.SampleData,
 	}
 	o.Path = stepPath(o.Step)
 	for i, step := range steps {

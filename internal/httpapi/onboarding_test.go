@@ -134,7 +134,7 @@ func TestOnboardingGate(t *testing.T) {
 		path = strings.NewReplacer("{id}", noSuchRow, "{grantId}", noSuchRow, "{resultId}", noSuchRow, "{token}", "x").Replace(path)
 		t.Run(operation, func(t *testing.T) {
 			first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-			asked := !slices.Contains(askedNobody, first)
+			asked := !slices.Contains(askedNobody, first) || path == "/onboarding/sample-data" // which makes rows
 			c := s.newcomer(t)
 			var body any
 			if method != http.MethodGet && method != http.MethodDelete {

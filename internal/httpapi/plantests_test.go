@@ -184,6 +184,8 @@ var planTests = []planTest{
 	{"GET /support/grants?sort=expiresAt", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
 	{"GET /support/grants?cursor={cursor}", plans{"LiveSupportGrantsPage": all}},
 	{"GET /me", plans{"UserSelf": "users_pkey"}},
+	{"POST /onboarding/sample-data", plans{"Onboarding": "users_pkey"}},
+	{"DELETE /onboarding/sample-data", plans{"SampleFiles": "sample_rows_pkey < attachments_ticket_idx"}},
 	{"GET /onboarding", plans{"Onboarding": "users_pkey"}},
 	{"PATCH /onboarding", plans{"UserForUpdate": "users_pkey", "UserOnboard": "users_pkey", "Onboarding": "users_pkey"}},
 	{"PATCH /me", plans{"UserForUpdate": "users_pkey", "UserUpdate": "users_pkey"}},

@@ -23,6 +23,8 @@ var routes = []struct {
 	{http.MethodPatch, "/me", object{}},
 	{http.MethodGet, "/onboarding", nil},
 	{http.MethodPatch, "/onboarding", object{}},
+	{http.MethodPost, "/onboarding/sample-data", nil},
+	{http.MethodDelete, "/onboarding/sample-data", nil},
 	{http.MethodGet, "/dashboard", nil},
 	{http.MethodGet, "/search", nil},
 	{http.MethodGet, "/audit", nil},

@@ -73,6 +73,10 @@ var roundTripTests = []struct {
 	{"getOnboarding", "GET /onboarding", nil, nil, 2},
 	{"updateOnboarding", "PATCH /onboarding", object{"fullName": "Ann"}, nil, 5}, // and shows it, with what there is
 
+	{"addSampleData", "POST /onboarding/sample-data", nil, nil, 3},                            // and shows how far one is
+	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, nil, 3},                       // the places of files, too
+	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, []string{`If-Match: "0"`}, 2}, // 412
+
 	{"getDashboard", "GET /dashboard", nil, nil, 2},
 	{"search", "GET /search?q=1%20canal", nil, nil, 2},
 	{"search", "GET /search?q=a", nil, nil, 0},

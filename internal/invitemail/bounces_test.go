@@ -52,8 +52,8 @@ func TestBounces(t *testing.T) {
 		"a long body":       {"POST", invitemail.BouncesPath, "Bearer " + secret, report(strings.Repeat("x", 70_000), "bounce"), 413},
 		"a delay":           {"POST", invitemail.BouncesPath, "Bearer " + secret, report(messageID, "delay"), 204},
 		"somebody else's":   {"POST", invitemail.BouncesPath, "Bearer " + secret, report("<x@example.com>", "bounce"), 204},
-		"a made-up id":      {"POST", invitemail.BouncesPath, "Bearer " + secret, report(p.keys.MessageID(bob.UserID, id), "bounce"), 204},
-		"none of our mails": {"POST", invitemail.BouncesPath, "Bearer " + secret, report(p.keys.MessageID(ann.UserID, uuid.New()), "bounce"), 204},
+		"a made-up id":      {"POST", invitemail.BouncesPath, "Bearer " + secret, report(p.messageID(bob.UserID, id), "bounce"), 204},
+		"none of our mails": {"POST", invitemail.BouncesPath, "Bearer " + secret, report(p.messageID(ann.UserID, uuid.New()), "bounce"), 204},
 		"elsewhere":         {"POST", "/hooks/mail/other", "Bearer " + secret, report(messageID, "bounce"), 404},
 	} {
 		status, body := ask(tt.method, tt.path, tt.authorization, tt.body)

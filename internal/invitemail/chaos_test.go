@@ -187,7 +187,9 @@ func inviteMany(t testing.TB, d *dbtest.Database, l dbtest.Landlord, keys invite
 		ids, hashes, key = append(ids, m.MailID), append(hashes, m.Hash), m.Key
 		token, err := keys.Token(l.UserID, m.MailID, m.Key)
 		require.NoError(t, err)
-		want[keys.MessageID(l.UserID, m.MailID)] = "https://rowhouse.example/invite#" + token
+		id, err := keys.MessageID(l.UserID, m.MailID, m.Key)
+		require.NoError(t, err)
+		want[id] = "https://rowhouse.example/invite#" + token
 	}
 	require.NoError(t, d.AsLandlord(l.Context(t), db.ReadWrite, func(tx *db.Tx) error {
 		_, err := tx.Exec(t.Context(), `with m as (select * from unnest($1::uuid[], $2::bytea[]) as m (id, hash)),

@@ -77,7 +77,12 @@ func (m *Mailer) work(ctx context.Context, job jobs.Job) error {
 }
 
 func (m *Mailer) compose(job jobs.Job, invite query.InviteMailRow) (mail.Message, error) {
-	token, err := m.c.Keys.Token(job.OwnerID, job.ID, orEmpty(invite.MailKey))
+	key := orEmpty(invite.MailKey)
+	token, err := m.c.Keys.Token(job.OwnerID, job.ID, key)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	messageID, err := m.c.Keys.MessageID(job.OwnerID, job.ID, key)
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -85,7 +90,7 @@ func (m *Mailer) compose(job jobs.Job, invite query.InviteMailRow) (mail.Message
 		To: invite.Email, LandlordName: orEmpty(invite.LandlordName), UnitLabel: orEmpty(invite.UnitLabel),
 		ExpiresAt: invite.ExpiresAt, Link: m.c.PublicURL + "/invite#" + token, ReplyTo: orEmpty(invite.ReplyTo),
 	})
-	message.MessageID = m.c.Keys.MessageID(job.OwnerID, job.ID)
+	message.MessageID = messageID
 	return message, err
 }
 

@@ -93,12 +93,20 @@ var ErrUnknownKey = errors.New("the invite's key is not among INVITE_KEYS")
 
 // Token computes what Mint had made.
 func (r Keyring) Token(landlord, mail uuid.UUID, keyName string) (string, error) {
+	k, err := r.named(keyName)
+	if err != nil {
+		return "", err
+	}
+	return k.token(landlord, mail), nil
+}
+
+func (r Keyring) named(name string) (key, error) {
 	for _, k := range r.keys {
-		if k.name() == keyName {
-			return k.token(landlord, mail), nil
+		if k.name() == name {
+			return k, nil
 		}
 	}
-	return "", ErrUnknownKey
+	return key{}, ErrUnknownKey
 }
 
 // Hash is what the database keeps of a token.
@@ -122,10 +130,13 @@ func (k key) token(landlord, mail uuid.UUID) string {
 // MessageID names the mail in its headers, the same each time it is sent. A bounce
 // quotes it, and so it says whose mail it is, but to us alone: the landlord's id is
 // masked, and a name that we have not given is none.
-func (r Keyring) MessageID(landlord, mail uuid.UUID) string {
-	k := r.keys[0]
+func (r Keyring) MessageID(landlord, mail uuid.UUID, keyName string) (string, error) {
+	k, err := r.named(keyName)
+	if err != nil {
+		return "", err
+	}
 	masked := k.mask(landlord, mail)
-	return fmt.Sprintf("invite.%s.%s.%s", hex.EncodeToString(mail[:]), hex.EncodeToString(masked[:]), k.stamp(mail, masked))
+	return fmt.Sprintf("invite.%s.%s.%s", hex.EncodeToString(mail[:]), hex.EncodeToString(masked[:]), k.stamp(mail, masked)), nil
 }
 
 // ParseMessageID reads a name that MessageID gave, with any key of the ring. It takes

@@ -73,17 +73,23 @@ func TestMessageID(t *testing.T) {
 	r := ring(t, "a:"+secret("a"))
 	ann := uuid.New()
 	m := r.Mint(ann)
-	id := r.MessageID(ann, m.MailID)
-	require.Equal(t, id, r.MessageID(ann, m.MailID))
+	messageID := func(r invitetoken.Keyring, landlord, mail uuid.UUID) string {
+		id, err := r.MessageID(landlord, mail, m.Key)
+		require.NoError(t, err)
+		return id
+	}
+	id := messageID(r, ann, m.MailID)
+	rotated := ring(t, "b:"+secret("b")+",a:"+secret("a"))
+	require.Equal(t, id, messageID(rotated, ann, m.MailID), "the same mail after a rotation")
 	require.LessOrEqual(t, len(id), 128)
 	require.NotContains(t, id, strings.ReplaceAll(ann.String(), "-", ""))
 	for _, given := range []string{id, "<" + id + "@rowhouse.example>", " <" + strings.ToUpper(id) + "@x> "} {
-		landlord, mail, ok := ring(t, "b:"+secret("b")+",a:"+secret("a")).ParseMessageID(given)
+		landlord, mail, ok := rotated.ParseMessageID(given)
 		require.True(t, ok, given)
 		require.Equal(t, ann, landlord)
 		require.Equal(t, m.MailID, mail)
 	}
-	other := r.MessageID(uuid.New(), uuid.New())
+	other := messageID(r, uuid.New(), uuid.New())
 	parts, others := strings.Split(id, "."), strings.Split(other, ".")
 	for _, forged := range []string{
 		"", "invite", "invite...", "invite.x.y.z", other[:len(other)-1] + "0x",
@@ -97,6 +103,8 @@ func TestMessageID(t *testing.T) {
 	}
 	_, _, ok := ring(t, "a:"+secret("b")).ParseMessageID(id)
 	require.False(t, ok)
+	_, err := ring(t, "b:"+secret("b")).MessageID(ann, m.MailID, m.Key)
+	require.ErrorIs(t, err, invitetoken.ErrUnknownKey)
 }
 
 func TestParseKeyring(t *testing.T) {

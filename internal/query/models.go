@@ -179,6 +179,13 @@ type Property struct {
 	UpdatedAt   time.Time
 }
 
+type SampleRow struct {
+	OwnerUserID uuid.UUID
+	TableName   string
+	RowID       uuid.UUID
+	CreatedAt   time.Time
+}
+
 type SealKey struct {
 	ID        string
 	InnerPad  []byte

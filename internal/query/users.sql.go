@@ -16,15 +16,17 @@ const onboarding = `-- name: Onboarding :one
 select u.id, u.email, u.full_name, u.company_name, u.phone, u.locale, u.time_zone, u.currency, u.version, u.created_at, u.updated_at, u.is_admin, u.onboarding_step, u.onboarding_completed, u.signed_up_as, u.country, u.planned_units, u.require_aal2, u.provider_seen_at, u.provider_deleted_at,
        (select count(*) from app.units n where not n.archived) as units,
        (select count(*) from app.tenants t where not t.archived) as tenants,
-       (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites
+       (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites,
+       exists (select from app.sample_rows)::boolean as sample_data
   from app.users u
 `
 
 type OnboardingRow struct {
-	User    User
-	Units   int64
-	Tenants int64
-	Invites int64
+	User       User
+	Units      int64
+	Tenants    int64
+	Invites    int64
+	SampleData bool
 }
 
 // Onboarding is the caller's profile and how much there is of what setting up makes. For
@@ -56,6 +58,7 @@ func (q *Queries) Onboarding(ctx context.Context, db DBTX) (OnboardingRow, error
 		&i.Units,
 		&i.Tenants,
 		&i.Invites,
+		&i.SampleData,
 	)
 	return i, err
 }

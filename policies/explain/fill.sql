@@ -109,6 +109,8 @@ select owner, pg_temp.id('result', n, k), ticket, 'book', 'place-' || k, 'Found 
 insert into app.audit_log (owner_user_id, id, at, actor_user_id, actor_kind, action, table_name, row_id)
 select owner, pg_temp.id('audit', n, k), at, owner, 'landlord', 'insert', 'units', unit from book;
 
+insert into app.sample_rows (owner_user_id, table_name, row_id) select owner, 'units', unit from book;
+
 insert into app.import_batches (owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, state, row_count,
                                 created_by, created_at)
 select owner, pg_temp.id('import', n, k), 'units', 'units.csv', sha256(convert_to(k::text, 'UTF8')), 'UTF-8', ',', '{unit}', '{unit}',

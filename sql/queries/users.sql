@@ -59,7 +59,8 @@ update app.users
 select sqlc.embed(u),
        (select count(*) from app.units n where not n.archived) as units,
        (select count(*) from app.tenants t where not t.archived) as tenants,
-       (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites
+       (select count(*) from app.tenant_invites i where i.revoked_at is null) as invites,
+       exists (select from app.sample_rows)::boolean as sample_data
   from app.users u;
 
 -- UserForUpdate locks the caller's profile for the rest of the transaction.

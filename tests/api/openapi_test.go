@@ -165,7 +165,7 @@ func answers(t *testing.T, where string, op operation, resolve func(schema) sche
 		"get": {"404"}, "list": {}, "create": {"403", "409", "413", "415", "422"}, "delete": {"403", "409", "412"},
 		"replace": change, "update": {"403", "412", "413", "415"},
 		// what is not a row but happens to one
-		"invite": {"403", "409", "413", "415", "422"}, "resend": change, "revoke": change, "cancel": change, "reopen": change,
+		"invite": {"403", "409", "413", "415", "422"}, "resend": change, "revoke": change, "cancel": change, "reopen": change, "add": change,
 		"import": {"403", "409", "413", "415", "422"}, "map": change, "edit": change, "run": change, "undo": change, "download": {}, "export": {},
 		"search": {}, "save": {"403", "409"}, "claim": {"403", "404", "409"},
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,6 +73,34 @@ func TestServe(t *testing.T) {
 
 	p.signal(t, syscall.SIGTERM)
 	require.Zero(t, p.exit(t, soon), p.output.tail())
+}
+
+// TestServeSessions: with keys for sessions the process signs browsers in, and says
+// what it needs for that.
+func TestServeSessions(t *testing.T) {
+	t.Parallel()
+	env := forServe(t, dbtest.New(t))
+	env["SESSION_KEYS"] = "s1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	code, output := outcome(t, env, "serve")
+	require.Equal(t, 1, code)
+	for _, name := range []string{"PUBLIC_URL", "SUPABASE_URL", "SUPABASE_ANON_KEY"} {
+		require.Contains(t, output, name+" is not set")
+	}
+	provider := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(provider.Close)
+	env["PUBLIC_URL"], env["SUPABASE_URL"], env["SUPABASE_ANON_KEY"] = "http://app.example.com", provider.URL, "anon"
+	code, output = outcome(t, env, "serve")
+	require.Equal(t, 1, code)
+	require.Contains(t, output, "PUBLIC_URL must be https")
+	require.NotContains(t, output, env["SESSION_KEYS"])
+
+	env["PUBLIC_URL"] = "https://app.example.com"
+	_, base := serve(t, env)
+	nobody := newClient(base, "")
+	nobody.must(t, http.StatusUnauthorized, "GET", "/auth/session", nil)
+	nobody.must(t, http.StatusForbidden, "POST", "/auth/refresh", nil, "Origin", "https://evil.example")
+	nobody.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", nil, "Origin", "https://app.example.com")
+	nobody.must(t, http.StatusUnauthorized, "GET", "/api/v1/me", nil, "Cookie", "__Host-rowhouse-session=x")
 }
 
 func TestSecretsFromFiles(t *testing.T) {

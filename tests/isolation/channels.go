@@ -68,11 +68,16 @@ var remembered = map[string]string{
 	"rowhouse/internal/auth":             "verified tokens by a digest of the whole token; keys of the provider by their id",
 	"rowhouse/internal/authhooks":        "calls of the provider's hooks by their ids, mails by Message-IDs, counts of forged calls by network",
 	"rowhouse/internal/contractorsearch": "when the provider was asked last; nothing of what was asked",
-	"rowhouse/internal/httpapi":          "who has a profile, and who has said who they are, by user; counts of requests by user or network",
+	"rowhouse/internal/httpapi":          "who has a profile, and who has said who they are, by user",
 	"rowhouse/internal/isolationreport":  "the last report, which is the same for everybody",
+	"rowhouse/internal/jobs":             "how many jobs a landlord has running, by landlord",
+	"rowhouse/internal/mail":             "connections to the mail server; nothing of what was mailed",
+	"rowhouse/internal/mailcatcher":      "mails, on developers' machines",
 	"rowhouse/internal/localauth":        "nothing; it stands in for the provider on developers' machines",
 	"rowhouse/internal/localpg":          "nothing; it starts a server for developers",
+	"rowhouse/internal/ratelimit":        "counts of requests by user or network, and of tries by a digest of the account",
 	"rowhouse/internal/roles":            "roles by user",
+	"rowhouse/internal/web":              "the next tokens of a session by a digest of its last ones, for half a minute; ids of sessions that were signed out",
 }
 
 // measured are the packages with metrics, and all that their labels say.

@@ -110,6 +110,7 @@ const (
 var unrecorded = map[string]string{
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
 
@@ -174,6 +175,10 @@ var tables = map[string]table{
 	"app.idempotency_keys": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
 		"rowhouse_landlord": {reads: all, inserts: "key operation request_hash", updates: "answer"},
 		"rowhouse_tenant":   {reads: all, inserts: "key operation request_hash", updates: "answer"},
+		"rowhouse_remover":  remover,
+	}},
+	"app.sample_rows": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
+		"rowhouse_landlord": {reads: all, inserts: "table_name row_id"},
 		"rowhouse_remover":  remover,
 	}},
 	"app.tenants": {
@@ -242,7 +247,7 @@ var tables = map[string]table{
 				},
 			},
 			"rowhouse_clerk":   {reads: "owner_user_id tenant_id token_hash claimed_by_user_id", rows: each(byToken, "select")},
-			"rowhouse_remover": {reads: "owner_user_id id tenant_id", deletes: true},
+			"rowhouse_remover": {reads: "owner_user_id id tenant_id unit_id", deletes: true},
 		},
 	},
 	"app.contractors": {
@@ -468,6 +473,7 @@ var loose = map[string]string{
 	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
 	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
 	"app.support_accesses.agent_user_id": "kept",
+	"app.sample_rows.row_id":             "of one of several tables, and of rows that are gone",
 	"app.tenant_invites.mail_id":         "names a mail, and no row",
 	"app.audit_log.row_id":               "of any table, and of rows that are gone",
 	"app.import_batches.created_by":      "kept",
@@ -532,6 +538,7 @@ var functions = map[string]function{
 	"app.is_operator()":                 aboutCaller,
 	"app.supported_landlord_id(text[])": aboutCaller,
 	"app.record_support_access()":       trigger("rowhouse_clerk"),
+	"app.delete_sample_rows()":          removal,
 	"app.delete_unit(uuid)":             removal,
 	"app.delete_property(uuid)":         removal,
 	"app.delete_tenant(uuid)":           removal,
