@@ -150,6 +150,7 @@ func TestExportRoundTrip(t *testing.T) {
 		require.Greater(t, rows["total"], 5.0)
 		require.Equal(t, rows["total"], rows["unchanged"], "%s: %s\n%s", kind, batch.tiles(), c.get(at+"/rows").text)
 		c.post(at+"/run", nil).ok(http.StatusOK)
+		s.runImport(c, at)
 		require.Equal(t, "COMPLETED", c.get(at).body["state"])
 	}
 	after := 0
