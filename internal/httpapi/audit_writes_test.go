@@ -19,9 +19,11 @@ import (
 
 // unaudited says why an operation that changes something leaves nothing in a trail.
 var unaudited = map[string]string{
-	"updateMe":          "a profile is its person's own, and in no landlord's books",
-	"updateOnboarding":  "it is the profile's too",
-	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
+	"updateMe":              "a profile is its person's own, and in no landlord's books",
+	"updateOnboarding":      "it is the profile's too",
+	"deleteAccount":         "a trail by itself, which outlives this one",
+	"cancelAccountDeletion": "likewise",
+	"searchContractors":     "what providers answer is kept for a while and is nobody's decision",
 }
 
 // auditedWrites are requests that change something, one after the other, and what
@@ -37,6 +39,8 @@ var auditedWrites = []struct {
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
 	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
+	{"deleteAccount", "ann", "", `{"confirm": "delete my account"}`, "", ``},
+	{"cancelAccountDeletion", "ann", "", nil, "", ``},
 	{"addSampleData", "ann", "", nil, "", `
 		ann as landlord: insert properties
 		ann as landlord: insert units
