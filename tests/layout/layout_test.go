@@ -19,13 +19,14 @@ const module = "rowhouse"
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
 	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
-	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/guard", "internal/httpapi", "internal/imports", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/sealedcookie", "internal/seed", "internal/storage", "internal/web"},
+	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/farewell", "internal/guard", "internal/httpapi", "internal/imports", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/sealedcookie", "internal/seed", "internal/storage", "internal/web"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/invitetoken", "internal/localpg", "internal/migrate", "internal/seal"},
-	"internal/httpapi":          {"internal/accounts", "internal/auth", "internal/contractorsearch", "internal/csvfile", "internal/db", "internal/errs", "internal/exports", "internal/guard", "internal/imagemeta", "internal/imports", "internal/invitetoken", "internal/isolationreport", "internal/peer", "internal/problem", "internal/query", "internal/ratelimit", "internal/requestid", "internal/roles", "internal/storage"},
+	"internal/httpapi":          {"internal/accounts", "internal/auth", "internal/contractorsearch", "internal/csvfile", "internal/db", "internal/errs", "internal/exports", "internal/farewell", "internal/guard", "internal/imagemeta", "internal/imports", "internal/invitetoken", "internal/isolationreport", "internal/peer", "internal/problem", "internal/query", "internal/ratelimit", "internal/requestid", "internal/roles", "internal/storage"},
 	"internal/web":              {"internal/authclient", "internal/errs", "internal/problem", "internal/ratelimit", "internal/sealedcookie"},
 	"internal/authclient":       {"internal/errs"},
 	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
 	"internal/legacy":           {"internal/migrate"},
+	"internal/farewell":         {"internal/db", "internal/errs", "internal/jobs", "internal/query", "internal/storage"},
 	"internal/authhooks":        {"internal/accounts", "internal/auth", "internal/db", "internal/errs", "internal/mail", "internal/peer", "internal/problem", "internal/query"},
 	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
