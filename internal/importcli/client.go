@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -178,9 +179,7 @@ func (c *client) once(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return 0, err
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	answer, err := c.http.Do(request)
 	if err != nil {
