@@ -329,7 +329,7 @@ type editImportRowInput struct {
 	N    int32 `path:"n" minimum:"1" maximum:"10000" doc:"Which row, as the list counts them"`
 	Body struct {
 		Field importField `json:"field" example:"email" doc:"What the cell holds"`
-		Value string      `json:"value" maxLength:"10000" example:"ada@example.com"`
+		Value cell        `json:"value" maxLength:"10000" example:"ada@example.com"`
 	}
 }
 
@@ -337,7 +337,7 @@ func (a *API) editImportRow(ctx context.Context, in *editImportRowInput) (*shown
 	if in.Body.Field == "" {
 		return nil, invalid("/field", "names no field")
 	}
-	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), in.Body.Value); err != nil {
+	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), string(in.Body.Value)); err != nil {
 		return nil, err
 	}
 	var batch query.ImportBatch

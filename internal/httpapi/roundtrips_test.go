@@ -110,6 +110,7 @@ var roundTripTests = []struct {
 
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, nil, 2},
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, []string{key("{new}i")}, 5},
+	{"inviteTenants", "POST /tenants/invite/bulk", `{"tenants": [{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, {"firstName": "Jo", "lastName": "Jansen", "email": "x{new}@example.com"}]}`, nil, 2},
 	{"listTenantInvites", "GET /tenant-invites?state=PENDING&q=jo", nil, nil, 2},
 	{"getTenantInvite", "GET {invite}", nil, nil, 2},
 	{"resendTenantInvite", "POST {invite}/resend", nil, nil, 3},

@@ -161,7 +161,9 @@ func (s *site) build(t testing.TB, r request) (*http.Request, []byte) {
 	if r.body != nil {
 		sample := r.sample(t, s.number)
 		for place, value := range r.values {
-			if place.in == "body" {
+			if list, member, inside := strings.Cut(place.name, "."); place.in == "body" && inside {
+				sample[list].([]any)[0].(map[string]any)[member] = value
+			} else if place.in == "body" {
 				sample[place.name] = value
 			}
 		}
@@ -333,6 +335,32 @@ func TestForeignIDsThroughHTTP(t *testing.T) {
 		}
 	}
 	require.Greater(t, tried, 50)
+}
+
+// TestForeignIDsRowByRow puts each of B's ids into a row of what takes many. The row must
+// be refused as for an id that nobody has, to the byte; with A's own it is taken.
+func TestForeignIDsRowByRow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, o := range operations(t, s.api.Document()) {
+		place, ok := rowByRow[o.OperationID]
+		if !ok {
+			continue
+		}
+		_, member, _ := strings.Cut(place.name, ".")
+		ask := func(id string) answer {
+			s.number = 7 // always the same row
+			return s.send(t, request{operation: o, values: map[hole]string{place: id}, token: s.caller(o)})
+		}
+		nobodys := ask(uuid.NewString())
+		require.Less(t, nobodys.Status, 300, nobodys.Body)
+		require.Contains(t, nobodys.Body, `"successful":0`)
+		for _, id := range s.ofB {
+			require.Equal(t, nobodys, ask(id), "%s: %s in %s", o.OperationID, id, place)
+		}
+		s.unharmed(t, o.OperationID)
+		require.Contains(t, ask(parents(s.a)[namedIDs[member]].String()).Body, `"successful":1`)
+	}
 }
 
 // TestOwnIDsThroughHTTP shows that the same requests do something with A's ids.
