@@ -216,6 +216,7 @@ func (a *API) routes(api huma.API) {
 	a.claimRoutes(api)
 	a.portalRoutes(api)
 	a.importRoutes(api)
+	a.exportRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)

@@ -93,6 +93,10 @@ var planTests = []planTest{
 	{"GET /imports/{import}/failed.csv", plans{"ImportRowsAfter": "import_rows_n_key"}},
 	{"GET /imports/templates/tenants.csv", plans{"ImportUnitNames": all}},
 
+	{"GET /exports/units.csv", plans{"ExportUnits": all}},
+	{"GET /exports/tickets.csv", plans{"ExportTickets": all}},
+	{"GET /exports/tenancies.csv", plans{"ExportTenancies": all}},
+
 	{"GET /contractors", plans{"ContractorsPage": all}},
 	{"GET /contractors?limit=5&sort=name", plans{"ContractorsPage": "contractors_name_idx"}},
 	{"GET /contractors?limit=5&sort=-name", plans{"ContractorsPage": "contractors_name_idx"}},
