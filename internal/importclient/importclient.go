@@ -73,7 +73,7 @@ const maxAnswer = 16 << 20
 // columns have to be mapped first, which is for the app to do.
 func Run(ctx context.Context, c Config) (Result, error) {
 	base, err := url.Parse(strings.TrimRight(c.URL, "/"))
-	if err != nil || base.Host == "" || base.Scheme != "https" && !(base.Scheme == "http" && loopback(base.Hostname())) {
+	if err != nil || base.Host == "" || base.Scheme != "https" && (base.Scheme != "http" || !loopback(base.Hostname())) {
 		return Result{}, errors.New("the server's URL must begin with https://, or with http:// on this machine")
 	}
 	if c.HTTP == nil {
