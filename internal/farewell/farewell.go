@@ -27,12 +27,13 @@ import (
 	"rowhouse/internal/errs"
 	"rowhouse/internal/query"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/takeout"
 )
 
 const (
 	// ExportKept is how long an export can be fetched once the landlord has gone.
 	ExportKept = 30 * 24 * time.Hour
-	// chunk is how many rows are read, or removed, in one transaction.
+	// chunk is how many rows are removed in one transaction.
 	chunk = 500
 	// filesAtOnce is how many files are removed between two notes of how far it is.
 	filesAtOnce = 50
@@ -50,6 +51,8 @@ type Farewell struct {
 	db    *db.DB
 	files storage.Store
 	now   func() time.Time
+
+	takeout *takeout.Takeout
 }
 
 // New returns a Farewell.
@@ -57,7 +60,7 @@ func New(c Config) *Farewell {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Farewell{db: c.DB, files: c.Files, now: c.Now}
+	return &Farewell{db: c.DB, files: c.Files, now: c.Now, takeout: takeout.New(c.DB, c.Files)}
 }
 
 // Busy is how long to leave a deletion that somebody else is at work at.
@@ -93,6 +96,31 @@ func (f *Farewell) Run(ctx context.Context, id uuid.UUID) (wait time.Duration, e
 		}
 		if err != nil {
 			return 0, f.cancelled(ctx, id, err)
+		}
+	}
+}
+
+// export keeps the parts that are still missing.
+func (f *Farewell) export(ctx context.Context, d query.AccountDeletion) (query.AccountDeletion, error) {
+	for {
+		part, err := f.takeout.Next(ctx, len(d.ExportKeys), d.ExportedThrough)
+		if err != nil {
+			return d, err
+		}
+		if part == nil {
+			return f.step(ctx, func(tx *db.Tx) (query.AccountDeletion, error) {
+				return query.New().AccountDeletionExported(ctx, tx, d.ID)
+			})
+		}
+		key := takeout.Key(d.OwnerUserID, d.ID, len(d.ExportKeys)+1)
+		rows, _, err := f.takeout.Keep(ctx, key, part)
+		if err != nil {
+			return d, fmt.Errorf("export: %w", err)
+		}
+		if d, err = f.step(ctx, func(tx *db.Tx) (query.AccountDeletion, error) {
+			return query.New().AccountDeletionPart(ctx, tx, query.AccountDeletionPartParams{ID: d.ID, Key: key, ExportedThrough: part.Through, Rows: rows})
+		}); err != nil {
+			return d, errors.Join(err, f.files.Delete(context.WithoutCancel(ctx), key)) // it may have been cancelled
 		}
 	}
 }

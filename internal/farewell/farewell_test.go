@@ -28,6 +28,7 @@ import (
 	"rowhouse/internal/jobs"
 	"rowhouse/internal/query"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/takeout"
 )
 
 func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
@@ -187,7 +188,7 @@ func TestFarewell(t *testing.T) {
 			want = append(slices.Clone(rows), "the one that made the export")
 		}
 		require.Len(t, objects, len(want), table)
-		lines, err := csv.NewReader(strings.NewReader(export[table+".csv"])).ReadAll()
+		lines, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(export[table+".csv"], "\ufeff"))).ReadAll()
 		require.NoError(t, err)
 		require.Len(t, lines, len(want)+1, table)
 		for i, name := range lines[0] {
@@ -232,7 +233,7 @@ func TestEverythingIsExported(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	want := slices.DeleteFunc(append(h.tables(), "users"), func(table string) bool { _, excused := unexported[table]; return excused })
-	require.ElementsMatch(t, want, farewell.Tables())
+	require.ElementsMatch(t, want, takeout.Tables())
 }
 
 // TestChunks exports and removes more than fits into one chunk.
@@ -310,7 +311,7 @@ func TestFaults(t *testing.T) {
 	h.gone(h.ann)
 	require.Equal(t, bobs, h.of(h.bob.UserID))
 	d := h.deletion(id)
-	require.Len(t, h.export(d), 2*len(farewell.Tables())+1)
+	require.Len(t, h.export(d), 2*len(takeout.Tables())+1)
 }
 
 // TestSecondThoughts waits as long as the landlord may think it over; cancelled then,

@@ -1,11 +1,18 @@
-package farewell
+// Package takeout gives landlords all that they have: every row of every table of theirs
+// as JSON and as CSV, and the files of their tickets, in zips. It does so for who asks,
+// and for who leaves.
+//
+// Everything is read as the landlord, through internal/db, a few rows in memory at a
+// time. A table is read in chunks, each in a transaction of its own, so that nobody waits
+// for a connection while a zip is written: rows that come and go meanwhile may be in it
+// or not. What is another landlord's is not there to be read.
+package takeout
 
 import (
 	"archive/zip"
 	"bytes"
 	"context"
 	"embed"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +25,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"rowhouse/internal/csvfile"
 	"rowhouse/internal/db"
 	"rowhouse/internal/query"
 	"rowhouse/internal/storage"
@@ -30,13 +38,24 @@ import (
 var queries embed.FS
 
 const (
-	// partBytes bounds a part of the export that holds files; one file may be larger.
+	// chunk is how many rows are read in one transaction.
+	chunk = 500
+	// partBytes bounds a part that holds files; one file may be larger.
 	partBytes = 64 << 20
 	// partFiles bounds how many files are in it.
 	partFiles = 100
-	// parts bounds the parts of one export.
-	parts = 10_000
+	// maxParts bounds the parts of one takeout.
+	maxParts = 10_000
 )
+
+// Takeout writes what a landlord has. It is safe for concurrent use.
+type Takeout struct {
+	db    *db.DB
+	files storage.Store
+}
+
+// New returns a Takeout that reads from d and files, and keeps what it makes in files.
+func New(d *db.DB, files storage.Store) *Takeout { return &Takeout{db: d, files: files} }
 
 // Tables are the tables that an export holds, by their names in schema app.
 func Tables() []string {
@@ -50,64 +69,70 @@ func Tables() []string {
 	return names
 }
 
-// export keeps the parts that are still missing: first the rows of all tables, then the
-// files of tickets, each part a zip of its own.
-func (f *Farewell) export(ctx context.Context, d query.AccountDeletion) (query.AccountDeletion, error) {
-	for len(d.ExportKeys) < parts {
-		var p part
-		var err error
-		if len(d.ExportKeys) == 0 {
-			p.write = f.writeRows
-		} else if p, err = f.nextFiles(ctx, d.ExportedThrough); err != nil {
-			return d, err
-		} else if p.write == nil {
-			return f.step(ctx, func(tx *db.Tx) (query.AccountDeletion, error) {
-				return query.New().AccountDeletionExported(ctx, tx, d.ID)
-			})
-		}
-		key := path.Join(d.OwnerUserID.String(), d.OwnerUserID.String(), d.ID.String()+"-"+strconv.Itoa(len(d.ExportKeys)+1))
-		rows, err := f.keep(ctx, key, p.write)
-		if err != nil {
-			return d, fmt.Errorf("export: %w", err)
-		}
-		if d, err = f.step(ctx, func(tx *db.Tx) (query.AccountDeletion, error) {
-			return query.New().AccountDeletionPart(ctx, tx, query.AccountDeletionPartParams{ID: d.ID, Key: key, ExportedThrough: p.through, Rows: rows})
-		}); err != nil {
-			return d, errors.Join(err, f.files.Delete(context.WithoutCancel(ctx), key)) // it may have been cancelled
-		}
+// Part is one zip of several.
+type Part struct {
+	// Through is the last file in it; nil in the part that has the rows.
+	Through *uuid.UUID
+
+	write func(context.Context, *zip.Writer) (rows int64, err error)
+}
+
+// Next is the part that follows after so many, of which the last had files through an id;
+// nil if there is nothing left. The rows of all tables come first.
+func (t *Takeout) Next(ctx context.Context, parts int, through *uuid.UUID) (*Part, error) {
+	switch parts {
+	case 0:
+		return &Part{write: t.writeRows}, nil
+	case maxParts:
+		return nil, errors.New("takeout: too many parts")
 	}
-	return d, errors.New("export: too many parts")
+	return t.nextFiles(ctx, through)
 }
 
-// part is what goes into one zip.
-type part struct {
-	write   func(context.Context, *zip.Writer) (rows int64, err error)
-	through *uuid.UUID // the last file in it
+// Key is where the nth part, from 1, of what is called id is kept, for its owner alone.
+func Key(owner, id uuid.UUID, n int) string {
+	return path.Join(owner.String(), owner.String(), id.String()+"-"+strconv.Itoa(n))
 }
 
-// keep streams a zip into the store. What an attempt before this one has left there is
-// replaced.
-func (f *Farewell) keep(ctx context.Context, key string, write func(context.Context, *zip.Writer) (int64, error)) (rows int64, err error) {
-	if err := f.files.Delete(ctx, key); err != nil {
-		return 0, err
+// Keep writes a part to a place of its own in the store, and says how many rows and bytes
+// are in it. What an attempt before this one has left there is replaced.
+func (t *Takeout) Keep(ctx context.Context, key string, p *Part) (rows, size int64, err error) {
+	if err := t.files.Delete(ctx, key); err != nil {
+		return 0, 0, err
 	}
 	r, w := io.Pipe()
+	counted := &counter{w: w}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		archive := zip.NewWriter(w)
-		n, err := write(ctx, archive)
+		archive := zip.NewWriter(counted)
+		n, err := p.write(ctx, archive)
 		rows = n
 		w.CloseWithError(errors.Join(err, archive.Close()))
 	}()
-	err = f.files.Put(ctx, key, "application/zip", r)
+	err = t.files.Put(ctx, key, "application/zip", r)
 	r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever still writes stops
 	<-written
-	return rows, err
+	if err != nil {
+		return 0, 0, fmt.Errorf("takeout: %w", err)
+	}
+	return rows, counted.n, nil
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // writeRows writes all rows of all tables, as JSON and, for spreadsheets, as CSV.
-func (f *Farewell) writeRows(ctx context.Context, archive *zip.Writer) (rows int64, err error) {
+func (t *Takeout) writeRows(ctx context.Context, archive *zip.Writer) (rows int64, err error) {
 	for _, table := range Tables() {
 		sql, err := queries.ReadFile("sql/" + table + ".sql")
 		if err != nil {
@@ -121,7 +146,7 @@ func (f *Farewell) writeRows(ctx context.Context, archive *zip.Writer) (rows int
 			if err != nil {
 				return rows, err
 			}
-			n, err := f.writeTable(ctx, string(sql), format.sink(w))
+			n, err := t.writeTable(ctx, string(sql), format.sink(w))
 			if err != nil {
 				return rows, fmt.Errorf("%s%s: %w", table, format.name, err)
 			}
@@ -134,12 +159,12 @@ func (f *Farewell) writeRows(ctx context.Context, archive *zip.Writer) (rows int
 }
 
 // writeTable writes a table's rows, a chunk in memory at a time.
-func (f *Farewell) writeTable(ctx context.Context, sql string, to sink) (rows int64, err error) {
+func (t *Takeout) writeTable(ctx context.Context, sql string, to sink) (rows int64, err error) {
 	var after uuid.UUID
 	for n := chunk; n == chunk; {
 		var lines []string
 		var last uuid.UUID
-		if err := f.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) error {
+		if err := t.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) error {
 			lines = lines[:0]
 			found, err := tx.Query(ctx, sql, after, chunk)
 			if err != nil {
@@ -201,11 +226,11 @@ func (s *jsonSink) end() error {
 }
 
 type csvSink struct {
-	w    *csv.Writer
+	w    *csvfile.Writer
 	rows int
 }
 
-func newCSV(w io.Writer) sink { return &csvSink{w: csv.NewWriter(w)} }
+func newCSV(w io.Writer) sink { return &csvSink{w: csvfile.NewWriter(w)} }
 
 // row writes an object's members in the order in which they stand there, which is that
 // of the table's columns in every row.
@@ -240,38 +265,29 @@ func (s *csvSink) row(object string) error {
 	return s.w.Write(values)
 }
 
-func (s *csvSink) end() error {
-	s.w.Flush()
-	return s.w.Error()
-}
+func (s *csvSink) end() error { return s.w.Flush() }
 
-// cellOf is a value as a cell. Texts that a spreadsheet would run as a formula, which a
-// tenant may have written, get an apostrophe before them.
+// cellOf is a value as a cell.
 func cellOf(value jsontext.Value) (string, error) {
 	switch value.Kind() {
 	case 'n':
 		return "", nil
 	case '"':
 		var text string
-		if err := json.Unmarshal(value, &text); err != nil {
-			return "", err
-		}
-		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-			text = "'" + text
-		}
-		return text, nil
+		err := json.Unmarshal(value, &text)
+		return text, err
 	}
 	return string(value), nil
 }
 
 // nextFiles are the files of the next part, after the one with an id.
-func (f *Farewell) nextFiles(ctx context.Context, after *uuid.UUID) (p part, err error) {
+func (t *Takeout) nextFiles(ctx context.Context, after *uuid.UUID) (*Part, error) {
 	var files []query.AccountFilesRow
-	if err := f.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
+	if err := t.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
 		files, err = query.New().AccountFiles(ctx, tx, query.AccountFilesParams{After: after, AtMost: partFiles})
 		return err
 	}); err != nil {
-		return p, err
+		return nil, err
 	}
 	size := int64(0)
 	for i, file := range files {
@@ -281,12 +297,12 @@ func (f *Farewell) nextFiles(ctx context.Context, after *uuid.UUID) (p part, err
 		}
 	}
 	if len(files) == 0 {
-		return p, nil
+		return nil, nil //nolint:nilnil // there is no further part
 	}
-	p.through = &files[len(files)-1].ID
+	p := &Part{Through: &files[len(files)-1].ID}
 	p.write = func(ctx context.Context, archive *zip.Writer) (int64, error) {
 		for _, file := range files {
-			if err := f.writeFile(ctx, archive, file); err != nil {
+			if err := t.writeFile(ctx, archive, file); err != nil {
 				return 0, err
 			}
 		}
@@ -297,8 +313,8 @@ func (f *Farewell) nextFiles(ctx context.Context, after *uuid.UUID) (p part, err
 
 // writeFile writes one file, under its id, for names come twice and may be anything. One
 // that is not in the store any more is left out; its row is in the first part.
-func (f *Farewell) writeFile(ctx context.Context, archive *zip.Writer, file query.AccountFilesRow) error {
-	from, err := f.files.Open(ctx, file.StorageKey)
+func (t *Takeout) writeFile(ctx context.Context, archive *zip.Writer, file query.AccountFilesRow) error {
+	from, err := t.files.Open(ctx, file.StorageKey)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
 	}
