@@ -145,6 +145,22 @@ begin
 end
 $$;
 
+-- guard_export keeps what has ended so: an export is made once, and goes in its time.
+create or replace function app.guard_export() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.state is distinct from old.state and new.state <> all (case old.state
+            when 'REQUESTED' then '{DONE,FAILED}'
+            when 'DONE' then '{EXPIRED}'
+            else '{}' end::text[]) then
+        raise exception 'An export that is % can''t become %.', old.state, new.state using errcode = 'RH409';
+    end if;
+    return new;
+end
+$$;
+
 -- invite_hash is the SHA-256 of the invite token that the caller holds, or NULL.
 -- It needs no seal: who can name it holds the token.
 create or replace function app.invite_hash() returns bytea

@@ -260,7 +260,7 @@ begin
                        ('tickets', 'id'), ('tenancies', 'id'), ('tenant_invites', 'id'), ('tenants', 'id'), ('units', 'id'),
                        ('properties', 'id'), ('import_rows', 'id'), ('import_batches', 'id'), ('contractors', 'id'),
                        ('ticket_counters', 'owner_user_id'), ('sample_rows', 'row_id'), ('idempotency_keys', 'key'),
-                       ('support_accesses', 'id'), ('support_grants', 'id'), ('audit_log', 'id'))
+                       ('support_accesses', 'id'), ('support_grants', 'id'), ('exports', 'id'), ('audit_log', 'id'))
                as k (name, key)
     loop
         execute format('delete from app.%1$I where owner_user_id = $1 and %2$I = any (array(

@@ -15,6 +15,7 @@ import (
 	"rowhouse/internal/invitemail"
 	"rowhouse/internal/jobs"
 	"rowhouse/internal/mail"
+	"rowhouse/internal/takeout"
 )
 
 // Worker does the jobs of the queue until ctx ends, and then lets those under way
@@ -68,6 +69,7 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
 		Kinds: []jobs.Kind{
 			invites.Kind(), imports.New(d).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+			takeout.New(d, files).Kind(),
 		},
 	})
 	if err != nil {

@@ -199,6 +199,7 @@ type Landlord struct {
 	TicketID       uuid.UUID
 	SupportGrantID uuid.UUID // taken back, so that it opens nothing
 	ImportID       uuid.UUID // of a file with one unit, checked and not run
+	ExportID       uuid.UUID // of everything, made; the file itself is in no store
 	InviteToken    string    // of an open invite to a further tenant, who has no login yet
 }
 
@@ -241,7 +242,7 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 	l := Landlord{
 		Identity:   auth.Identity{UserID: uuid.New(), Email: name + "@example.com"},
 		PropertyID: uuid.New(), UnitID: uuid.New(), TenantID: uuid.New(), ContractorID: uuid.New(), TicketID: uuid.New(),
-		SupportGrantID: uuid.New(), ImportID: uuid.New(),
+		SupportGrantID: uuid.New(), ImportID: uuid.New(), ExportID: uuid.New(),
 		Tenant:      d.Person(t, name+"-tenant"),
 		InviteToken: name + "-token",
 	}
@@ -299,6 +300,10 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 			`insert into app.import_rows (owner_user_id, batch_id, n, line, cells, fields, same_as, action)
 			values ($1, $2, 1, 2, jsonb_build_array($3::text), jsonb_build_object('unit', $3::text), $3, 'CREATE')`,
 			[]any{l.UserID, l.ImportID, name + " attic"},
+		},
+		{
+			`insert into app.exports (owner_user_id, id, state, part_bytes, rows_exported, finished_at, expires_at, created_by)
+			values ($1, $2, 'DONE', '{3}', 1, now(), now() + interval '1 day', $1)`, []any{l.UserID, l.ExportID},
 		},
 	} {
 		d.Exec(t, insert.sql, insert.args...)

@@ -193,6 +193,9 @@ func (f *Farewell) remove(ctx context.Context, d query.AccountDeletion) (query.A
 	if err := f.removeFiles(ctx, d.ID); err != nil {
 		return d, err
 	}
+	if err := f.takeout.Clear(ctx); err != nil {
+		return d, err
+	}
 	for {
 		var removed int32
 		if err := f.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {

@@ -4,16 +4,19 @@ import (
 	"archive/zip"
 	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/db"
 	"rowhouse/internal/farewell"
 	"rowhouse/internal/httpapi"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/takeout"
 )
 
 // serveLeaving is a service with its store of files, and what does the work in the
@@ -97,11 +100,19 @@ func TestDeleteAccount(t *testing.T) {
 	elsewhere.get("/units").refused(http.StatusForbidden, "onboarding_required")
 }
 
-// exporting has the last file that somebody has uploaded pass for their export.
+// exporting has the last file that somebody has uploaded pass for their export, and puts
+// something into the store for what they have exported otherwise.
 func (s *service) exporting(t testing.TB, c client) {
 	t.Helper()
 	s.Exec(t, `update app.account_deletions d set export_keys = array[(
 		select a.storage_key from app.attachments a where a.owner_user_id = d.owner_user_id order by a.created_at desc limit 1)] where d.owner_user_id = $1`, c.id)
+	rows, err := s.Admin.Query(t.Context(), "select id from app.exports where owner_user_id = $1 and state = 'DONE'", c.id)
+	require.NoError(t, err)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	require.NoError(t, err)
+	for _, id := range ids {
+		require.NoError(t, s.files.Put(t.Context(), takeout.Key(c.id, id, 1), "application/zip", strings.NewReader("zip")))
+	}
 }
 
 // TestDeleteEmptyAccount needs no more than to be asked for.

@@ -30,6 +30,7 @@ import (
 	"rowhouse/internal/ratelimit"
 	"rowhouse/internal/roles"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/takeout"
 )
 
 // Config is what New needs; every field is required unless it says otherwise.
@@ -94,7 +95,8 @@ type API struct {
 	imports   *imports.Importer
 	importing chan struct{} // holds an item for each file that is being read
 
-	spools spools
+	spools  spools
+	takeout *takeout.Takeout
 
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
@@ -113,7 +115,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
 	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
-	a.spools = newSpools()
+	a.spools, a.takeout = newSpools(), takeout.New(c.DB, c.Files)
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -230,6 +232,7 @@ func (a *API) routes(api huma.API) {
 	a.portalRoutes(api)
 	a.importRoutes(api)
 	a.exportRoutes(api)
+	a.takeoutRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)

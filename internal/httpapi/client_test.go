@@ -38,6 +38,8 @@ type service struct {
 	*dbtest.Database
 	url string
 	api http.Handler
+
+	files storage.Store
 }
 
 // serve starts the API on a new database.
@@ -64,7 +66,7 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	require.NoError(t, err)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	return &service{Database: d, url: server.URL, api: api}
+	return &service{Database: d, url: server.URL, api: api, files: config.Files}
 }
 
 // rows counts the rows of a table, past every policy.

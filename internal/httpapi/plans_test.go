@@ -164,6 +164,7 @@ func paths(t testing.TB, c, tenant client, token string) *strings.Replacer {
 		"{token}", url.PathEscape(token),
 		"{contractor}", first(c, "/contractors", "contractors"),
 		"{import}", first(c, "/imports", "imports"),
+		"{export}", first(c, "/exports", "exports"),
 		"{ticket}", ticket,
 		"{comment}", first(c, "/tickets/"+ticket+"/comments", "comments"),
 		"{attachment}", file.body["id"].(string),

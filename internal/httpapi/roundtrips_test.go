@@ -176,6 +176,11 @@ var roundTripTests = []struct {
 	{"exportAudit", "GET /audit/export.csv?table=units", nil, nil, 2},
 	{"exportUnits", "GET /units/export.csv?limit=1", nil, nil, 0},
 
+	{"createExport", "POST /exports", object{}, nil, 3}, // counts them first
+	{"listExports", "GET /exports", nil, nil, 2},
+	{"getExport", "GET /exports/" + noSuchRow, nil, nil, 2},
+	{"getExportContent", "GET /exports/" + noSuchRow + "/download", nil, nil, 2},
+
 	{"listTickets", "GET /tickets", nil, nil, 2},
 	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},
 	{"listTickets", "GET /tickets?cursor=*&limit=100", nil, nil, 2},

@@ -107,6 +107,23 @@ type ContractorSearchResult struct {
 	UpdatedAt       time.Time
 }
 
+type Export struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	State           string
+	WithFiles       bool
+	PartBytes       []int64
+	ExportedThrough *uuid.UUID
+	RowsExported    int64
+	FinishedAt      *time.Time
+	ExpiresAt       *time.Time
+	ClaimedUntil    *time.Time
+	Version         int32
+	CreatedBy       uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
 type IdempotencyKey struct {
 	OwnerUserID uuid.UUID
 	Key         string

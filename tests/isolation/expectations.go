@@ -120,6 +120,7 @@ const (
 // What only triggers write follows from what is recorded.
 var unrecorded = map[string]string{
 	"app.account_deletions":         "what happened to it is in the row itself, which outlives the trail",
+	"app.exports":                   "when it was made is in the row itself, which nobody deletes who stays",
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
 	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
@@ -192,6 +193,20 @@ var tables = map[string]table{
 		"rowhouse_tenant":   {reads: all, inserts: "key operation request_hash", updates: "answer"},
 		"rowhouse_remover":  remover,
 	}},
+	"app.exports": {
+		owner: "owner_user_id", fixed: ownedColumns,
+		triggers: []string{
+			guardOwned, "guard_export BEFORE UPDATE",
+			"enqueue_export AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_export()",
+		},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "with_files",
+				updates: "state part_bytes exported_through rows_exported finished_at expires_at claimed_until",
+			},
+			"rowhouse_remover": remover,
+		},
+	},
 	"app.account_deletions": {
 		owner: "owner_user_id", outlives: true, fixed: ownedColumns,
 		triggers: []string{
@@ -509,6 +524,8 @@ var loose = map[string]string{
 	"app.support_accesses.agent_user_id":     "kept",
 	"app.account_deletions.owner_user_id":    "outlives the account",
 	"app.account_deletions.exported_through": "how far an export is",
+	"app.exports.exported_through":           "how far it is",
+	"app.exports.created_by":                 "kept",
 	"app.account_deletions.created_by":       "kept",
 	"app.sample_rows.row_id":                 "of one of several tables, and of rows that are gone",
 	"app.tenant_invites.mail_id":             "names a mail, and no row",
@@ -580,6 +597,8 @@ var functions = map[string]function{
 	"app.remove_profile()":                             removal,
 	"app.guard_account_deletion()":                     trigger("rowhouse_owner"),
 	"app.enqueue_account_deletion()":                   trigger(enqueuer),
+	"app.guard_export()":                               trigger("rowhouse_owner"),
+	"app.enqueue_export()":                             trigger(enqueuer),
 	"app.delete_unit(uuid)":                            removal,
 	"app.delete_property(uuid)":                        removal,
 	"app.delete_tenant(uuid)":                          removal,
@@ -656,7 +675,7 @@ var collections = map[string]string{
 	"units": "app.units", "properties": "app.properties", "tenants": "app.tenants", "tenancies": "app.tenancies",
 	"contractors": "app.contractors", "tickets": "app.tickets", "comments": "app.ticket_comments",
 	"attachments": "app.attachments", "tenant-invites": "app.tenant_invites",
-	"support-grants": "app.support_grants", "imports": "app.import_batches",
+	"support-grants": "app.support_grants", "exports": "app.exports", "imports": "app.import_batches",
 }
 
 // namedIDs are the tables whose ids the parameters and members of these names

@@ -27,6 +27,7 @@ import (
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/httpapi"
 	"rowhouse/internal/storage"
+	"rowhouse/internal/takeout"
 )
 
 const (
@@ -71,6 +72,7 @@ func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 		for _, key := range append(exports, w.column(t, "app.attachments", "storage_key", l.UserID)...) {
 			require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
 		}
+		require.NoError(t, files.Put(t.Context(), takeout.Key(l.UserID, l.ExportID, 1), "application/zip", strings.NewReader("zip")))
 	}
 	s := &site{world: w, api: api, operator: w.operator(t), consent: consent, hidden: w.secrets(t, w.b.UserID)}
 	for _, name := range w.all {
