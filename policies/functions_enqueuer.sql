@@ -28,7 +28,8 @@ begin
       from (values
                -- a mail that cannot leave is tried for about a day
                ('invite_mail', 'mail', 16),
-               ('import', 'import', 16)
+               -- each worker that is killed in the middle of an import costs it an attempt
+               ('import', 'import', 25)
            ) as k (name, queue, max_attempts)
      where k.name = of_kind;
     if not found then
