@@ -86,6 +86,8 @@ type API struct {
 	imports   *imports.Importer
 	importing chan struct{} // holds an item for each file that is being read
 
+	spools spools
+
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
 
@@ -103,6 +105,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
 	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
+	a.spools = newSpools()
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -216,6 +219,7 @@ func (a *API) routes(api huma.API) {
 	a.claimRoutes(api)
 	a.portalRoutes(api)
 	a.importRoutes(api)
+	a.exportRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)

@@ -110,6 +110,15 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenants
 		ann as landlord: insert tenant_invites`},
 	{"revokeTenantInvite", "ann", "lees", nil, "", `ann as landlord: update tenant_invites revoked_at null → a time`},
+	{
+		"inviteTenants", "ann", "", `{"tenants": [{"firstName": "Una", "lastName": "Kay", "email": "una@example.com", "unitId": "{unit}"},
+			{"firstName": "Uwe", "lastName": "Kay", "email": "uwe@example.com"}, {"firstName": "Nobody", "lastName": "Kay", "email": "@"}]}`, "", `
+		ann as landlord: insert tenants
+		ann as landlord: insert tenants
+		ann as landlord: insert tenancies
+		ann as landlord: insert tenant_invites
+		ann as landlord: insert tenant_invites`,
+	},
 
 	{"createTicket", "ann", "", `{"unitId": "{unit}", "title": "Drip"}`, "drip", `ann as landlord: insert tickets`},
 	{"replaceTicket", "ann", "drip", `{"unitId": "{unit}", "title": "Leak", "status": "OPEN"}`, "", `ann as landlord: update tickets status "NEW" → "OPEN", title "Drip" → "Leak"`},

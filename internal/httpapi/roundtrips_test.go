@@ -110,6 +110,7 @@ var roundTripTests = []struct {
 
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, nil, 2},
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, []string{key("{new}i")}, 5},
+	{"inviteTenants", "POST /tenants/invite/bulk", `{"tenants": [{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, {"firstName": "Jo", "lastName": "Jansen", "email": "x{new}@example.com"}]}`, nil, 2},
 	{"listTenantInvites", "GET /tenant-invites?state=PENDING&q=jo", nil, nil, 2},
 	{"getTenantInvite", "GET {invite}", nil, nil, 2},
 	{"resendTenantInvite", "POST {invite}/resend", nil, nil, 3},
@@ -160,6 +161,16 @@ var roundTripTests = []struct {
 	{"downloadUnitsTemplate", "GET /imports/templates/units.csv", nil, nil, 0},
 	{"downloadTenantsTemplate", "GET /imports/templates/tenants.csv", nil, nil, 2},
 	{"downloadPortfolioTemplate", "GET /imports/templates/portfolio.csv", nil, nil, 0},
+
+	{"exportUnits", "GET /units/export.csv?q=1&archived=all", nil, nil, 2},
+	{"exportProperties", "GET /properties/export.csv", nil, nil, 2},
+	{"exportTenants", "GET /tenants/export.csv?sort=-createdAt", nil, nil, 2},
+	{"exportTenancies", "GET /tenancies/export.csv?status=ACTIVE", nil, nil, 2},
+	{"exportTenantInvites", "GET /tenant-invites/export.csv?state=PENDING", nil, nil, 2},
+	{"exportTickets", "GET /tickets/export.csv?status=NEW,OPEN", nil, nil, 2},
+	{"exportContractors", "GET /contractors/export.csv", nil, nil, 2},
+	{"exportAudit", "GET /audit/export.csv?table=units", nil, nil, 2},
+	{"exportUnits", "GET /units/export.csv?limit=1", nil, nil, 0},
 
 	{"listTickets", "GET /tickets", nil, nil, 2},
 	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},

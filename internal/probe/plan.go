@@ -85,7 +85,7 @@ func (o operation) forTenants() bool { return strings.Contains(o.path, "/portal/
 
 // makes reports whether the operation makes a row that a canary can have.
 func (o operation) makes() bool {
-	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting && o.ID != consenting
+	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting && o.ID != invitingMany && o.ID != consenting
 }
 
 // item are the operations on single rows of a kind.
@@ -139,6 +139,9 @@ func (o operation) unfillable() []string {
 // inviting is the one operation that would send mail: it is called once in the
 // life of a canary, to an address that cannot exist.
 const inviting = "inviteTenant"
+
+// invitingMany would send as many mails as it has rows, and is never called.
+const invitingMany = "inviteTenants"
 
 // consenting opens a landlord's books to support. What it makes cannot be deleted: it
 // is called once in the life of a canary, and at once taken back.

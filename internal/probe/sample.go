@@ -37,6 +37,8 @@ func (s sampler) value(name string, of schema) (any, bool) {
 		return of.Enum[0], true
 	case of.is("array") && of.Items != nil && len(of.Items.Enum) > 0:
 		return []any{of.Items.Enum[0]}, true
+	case of.is("array") && of.Items != nil && of.Items.is("object"):
+		return []any{s.body(*of.Items)}, true
 	case of.Format == "uuid", of.is("object"), of.is("array"):
 		return nil, false
 	case of.is("string") && of.Format == "":

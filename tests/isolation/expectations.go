@@ -110,6 +110,7 @@ const (
 var unrecorded = map[string]string{
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
 	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
@@ -626,6 +627,10 @@ var namedIDs = map[string]string{
 	"grantId": "app.support_grants", "batchId": "app.import_batches",
 	"rowId": "app.units", // of the trail: of any table
 }
+
+// rowByRow are the operations that take many rows and judge each by itself, with the
+// place of an id in one: a foreign one is refused inside an answer that is a success.
+var rowByRow = map[string]hole{"inviteTenants": {"body", "tenants.unitId"}}
 
 // byInvite are the operations for who holds an invite's token, and public those of
 // them that need no other.

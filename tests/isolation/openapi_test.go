@@ -133,6 +133,7 @@ func (o operation) holes(t testing.TB) []hole {
 		case member.Format == "uuid":
 			all = append(all, hole{"body", name})
 		case member.is("array") && member.Items != nil && len(member.Items.Enum) > 0: // words, not ids
+		case member.is("array") && strings.HasPrefix(rowByRow[o.OperationID].name, name+"."): // TestForeignIDsRowByRow
 		case likeID.MatchString(name), member.is("object"), member.is("array"):
 			require.Fail(t, "say how to fill this in", "%s: member %s of the body", o.OperationID, name)
 		}
@@ -144,9 +145,14 @@ func (o operation) holes(t testing.TB) []hole {
 // names are unique.
 func (o operation) sample(t testing.TB, number int) map[string]any {
 	t.Helper()
+	return o.body.sample(t, o.OperationID, number)
+}
+
+func (s schema) sample(t testing.TB, where string, number int) map[string]any {
+	t.Helper()
 	body := map[string]any{}
-	for _, name := range o.body.Required {
-		member := o.body.Properties[name]
+	for _, name := range s.Required {
+		member := s.Properties[name]
 		switch {
 		case member.Format == "uuid": // filled in by send
 		case member.Format == "date":
@@ -157,10 +163,12 @@ func (o operation) sample(t testing.TB, number int) map[string]any {
 			body[name] = member.Enum[0]
 		case member.is("string") && member.Format == "" && len(member.Examples) > 0:
 			body[name] = fmt.Sprintf("%v %d", member.Examples[0], number)
+		case member.is("array") && member.Items != nil && member.Items.is("object"):
+			body[name] = []any{member.Items.sample(t, where, number)}
 		case len(member.Examples) > 0:
 			body[name] = member.Examples[0]
 		default:
-			require.Fail(t, "say how to fill this in", "%s: member %s of the body", o.OperationID, name)
+			require.Fail(t, "say how to fill this in", "%s: member %s of the body", where, name)
 		}
 	}
 	return body
