@@ -10,6 +10,7 @@ import (
 
 	"rowhouse/internal/config"
 	"rowhouse/internal/db"
+	"rowhouse/internal/errs"
 	"rowhouse/internal/farewell"
 	"rowhouse/internal/imports"
 	"rowhouse/internal/invitemail"
@@ -82,6 +83,9 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 const (
 	importTurn    = 20 * time.Second
 	importTimeout = time.Minute
+	// importWait is how long an import waits for a database that is away or busy. That is
+	// no fault of the import, and it is not given up over it.
+	importWait = 3 * time.Second
 )
 
 func importKind(im *imports.Importer) jobs.Kind {
@@ -89,7 +93,11 @@ func importKind(im *imports.Importer) jobs.Kind {
 		Name: "import", Timeout: importTimeout, PerLandlord: 1,
 		Work: func(ctx context.Context, job jobs.Job) error {
 			done, err := im.Work(ctx, job.ID, time.Now().Add(importTurn))
-			if err == nil && !done {
+			switch {
+			case errs.KindOf(err) == errs.Unavailable:
+				slog.WarnContext(ctx, "an import waits for the database", "error", err)
+				return jobs.Later(importWait)
+			case err == nil && !done:
 				return jobs.Later(0)
 			}
 			return err
