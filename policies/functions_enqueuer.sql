@@ -28,7 +28,8 @@ begin
       from (values
                -- a mail that cannot leave is tried for about a day
                ('invite_mail', 'mail', 16),
-               ('account_deletion', 'accounts', 10)
+               ('account_deletion', 'accounts', 10),
+               ('import', 'import', 16)
            ) as k (name, queue, max_attempts)
      where k.name = of_kind;
     if not found then
@@ -85,10 +86,28 @@ begin
 end
 $$;
 
+-- enqueue_imports queues the caller's imports that were started, or that are to be
+-- undone.
+create or replace function app.enqueue_imports() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    started uuid[] := array(select n.job_id from new_rows n
+                             where n.state in ('RUNNING', 'UNDOING') and n.owner_user_id = (select app.current_user_id())
+                               and n.job_id not in (select o.job_id from old_rows o));
+begin
+    if cardinality(started) > 0 then
+        perform app.enqueue_jobs('import', started);
+    end if;
+    return null;
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_enqueuer;
 
 -- Created here for the triggers of migrations; policy apply takes them away again.
 set local role rowhouse_enqueuer;
-grant execute on function app.enqueue_invite_mails(), app.enqueue_account_deletion() to rowhouse_owner;
+grant execute on function app.enqueue_invite_mails(), app.enqueue_imports(), app.enqueue_account_deletion() to rowhouse_owner;
 set local role rowhouse_owner;

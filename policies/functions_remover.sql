@@ -115,6 +115,22 @@ begin
 end
 $$;
 
+-- delete_import forgets an import that nothing is done with, and its file: what came of
+-- it stays.
+create or replace function app.delete_import(import_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (select from app.import_batches b where b.id = import_id and b.state not in ('RUNNING', 'UNDOING')) then
+        return false;
+    end if;
+    delete from app.import_rows r where r.batch_id = import_id;
+    delete from app.import_batches b where b.id = import_id;
+    return found;
+end
+$$;
+
 -- forget_search_results empties what was found for a ticket.
 create or replace function app.forget_search_results(of_ticket uuid) returns void
     language plpgsql security definer
@@ -207,7 +223,8 @@ begin
         select k.name, k.key
           from (values ('contractor_search_results', 'id'), ('attachments', 'id'), ('ticket_comments', 'id'), ('ticket_events', 'id'),
                        ('tickets', 'id'), ('tenancies', 'id'), ('tenant_invites', 'id'), ('tenants', 'id'), ('units', 'id'),
-                       ('properties', 'id'), ('contractors', 'id'), ('ticket_counters', 'owner_user_id'), ('sample_rows', 'row_id'),
+                       ('properties', 'id'), ('contractors', 'id'), ('import_rows', 'id'), ('import_batches', 'id'),
+                       ('ticket_counters', 'owner_user_id'), ('sample_rows', 'row_id'),
                        ('idempotency_keys', 'key'), ('support_accesses', 'id'), ('support_grants', 'id'), ('audit_log', 'id'))
                as k (name, key)
     loop

@@ -13,6 +13,7 @@ import (
 	"rowhouse/internal/authhooks"
 	"rowhouse/internal/config"
 	"rowhouse/internal/mail"
+	"rowhouse/internal/web"
 )
 
 // mounts are the parts beside the API, by their paths.
@@ -26,6 +27,7 @@ func (a *api) mounts(ctx context.Context, cfg config.Config) (map[string]http.Ha
 	}
 	if a.web != nil {
 		mounts["/auth"] = a.web.Handler()
+		mounts[web.InvitePath] = a.web.InvitePage()
 	}
 	hooks, err := a.authHooks(ctx, cfg)
 	if err != nil || hooks == nil {

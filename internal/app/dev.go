@@ -214,6 +214,7 @@ func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey, mails st
 	fmt.Fprintf(out, `
 Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
 
+  Sign in        http://localhost:%[2]s/auth/sign-in
   API            http://localhost:%[2]s/api/v1
   API reference  http://localhost:%[2]s/docs/
   OpenAPI        http://localhost:%[2]s/openapi.json

@@ -198,6 +198,7 @@ type Landlord struct {
 	ContractorID   uuid.UUID
 	TicketID       uuid.UUID
 	SupportGrantID uuid.UUID // taken back, so that it opens nothing
+	ImportID       uuid.UUID // of a file with one unit, checked and not run
 	InviteToken    string    // of an open invite to a further tenant, who has no login yet
 }
 
@@ -240,9 +241,9 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 	l := Landlord{
 		Identity:   auth.Identity{UserID: uuid.New(), Email: name + "@example.com"},
 		PropertyID: uuid.New(), UnitID: uuid.New(), TenantID: uuid.New(), ContractorID: uuid.New(), TicketID: uuid.New(),
-		SupportGrantID: uuid.New(),
-		Tenant:         d.Person(t, name+"-tenant"),
-		InviteToken:    name + "-token",
+		SupportGrantID: uuid.New(), ImportID: uuid.New(),
+		Tenant:      d.Person(t, name+"-tenant"),
+		InviteToken: name + "-token",
 	}
 	hash := sha256.Sum256([]byte(l.InviteToken))
 	invitee := uuid.New()
@@ -288,6 +289,17 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 		},
 		{`insert into app.support_accesses (owner_user_id, grant_id, agent_user_id, agent_email, operation)
 			values ($1, $2, gen_random_uuid(), $3, 'listSupportedUnits')`, []any{l.UserID, l.SupportGrantID, name + " agent"}},
+		{
+			`insert into app.import_batches (owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, state,
+			                                 row_count, created, created_by)
+			values ($1, $2, 'units', $3, sha256(convert_to($3, 'UTF8')), 'UTF-8', ',', array[$4], '{unit}', 'CHECKED', 1, 1, $1)`,
+			[]any{l.UserID, l.ImportID, name + ".csv", name + " heading"},
+		},
+		{
+			`insert into app.import_rows (owner_user_id, batch_id, n, line, cells, fields, same_as, action)
+			values ($1, $2, 1, 2, jsonb_build_array($3::text), jsonb_build_object('unit', $3::text), $3, 'CREATE')`,
+			[]any{l.UserID, l.ImportID, name + " attic"},
+		},
 	} {
 		d.Exec(t, insert.sql, insert.args...)
 	}

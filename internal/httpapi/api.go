@@ -23,6 +23,7 @@ import (
 	"rowhouse/internal/contractorsearch"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/imports"
 	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/isolationreport"
 	"rowhouse/internal/problem"
@@ -90,6 +91,11 @@ type API struct {
 	report   *isolationreport.Reporter
 	leaving  leaving
 
+	imports   *imports.Importer
+	importing chan struct{} // holds an item for each file that is being read
+
+	spools spools
+
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
 
@@ -106,6 +112,8 @@ func New(c Config) (*API, error) {
 		c.RequestTimeout = 15 * time.Second
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
+	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
+	a.spools = newSpools()
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -220,6 +228,8 @@ func (a *API) routes(api huma.API) {
 	a.inviteRoutes(api)
 	a.claimRoutes(api)
 	a.portalRoutes(api)
+	a.importRoutes(api)
+	a.exportRoutes(api)
 	a.attachmentRoutes(api)
 	a.supportGrantRoutes(api)
 	a.supportRoutes(api)
@@ -259,7 +269,11 @@ func creation(path, id, summary string) huma.Operation {
 }
 
 func change[I, O any](api huma.API, method, path, id, summary string, h handler[I, O]) {
-	register(api, method, path, id, summary, http.StatusOK, h, http.StatusForbidden, http.StatusConflict,
+	serve(api, changing(method, path, id, summary), h)
+}
+
+func changing(method, path, id, summary string) huma.Operation {
+	return describe(method, path, id, summary, http.StatusOK, http.StatusForbidden, http.StatusConflict,
 		http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 }
 

@@ -23,8 +23,12 @@ var unaudited = map[string]string{
 	"updateOnboarding":      "it is the profile's too",
 	"deleteAccount":         "a trail by itself, which outlives this one",
 	"cancelAccountDeletion": "likewise",
+	"editImportRow":         "a file's cells are nobody's books until it is run, and then the trail has what came of them",
 	"searchContractors":     "what providers answer is kept for a while and is nobody's decision",
 }
+
+// csvText is a spreadsheet.
+type csvText string
 
 // auditedWrites are requests that change something, one after the other, and what
 // each leaves in Ann's trail. In paths and bodies, {name} is the id of what an
@@ -110,6 +114,15 @@ var auditedWrites = []struct {
 		ann as landlord: insert tenants
 		ann as landlord: insert tenant_invites`},
 	{"revokeTenantInvite", "ann", "lees", nil, "", `ann as landlord: update tenant_invites revoked_at null → a time`},
+	{
+		"inviteTenants", "ann", "", `{"tenants": [{"firstName": "Una", "lastName": "Kay", "email": "una@example.com", "unitId": "{unit}"},
+			{"firstName": "Uwe", "lastName": "Kay", "email": "uwe@example.com"}, {"firstName": "Nobody", "lastName": "Kay", "email": "@"}]}`, "", `
+		ann as landlord: insert tenants
+		ann as landlord: insert tenants
+		ann as landlord: insert tenancies
+		ann as landlord: insert tenant_invites
+		ann as landlord: insert tenant_invites`,
+	},
 
 	{"createTicket", "ann", "", `{"unitId": "{unit}", "title": "Drip"}`, "drip", `ann as landlord: insert tickets`},
 	{"replaceTicket", "ann", "drip", `{"unitId": "{unit}", "title": "Leak", "status": "OPEN"}`, "", `ann as landlord: update tickets status "NEW" → "OPEN", title "Drip" → "Leak"`},
@@ -133,6 +146,23 @@ var auditedWrites = []struct {
 	{"cancelPortalTicket", "jo", "mice", nil, "", `jo as tenant: update tickets closed_at null → a time, status "NEW" → "CANCELLED"`},
 	{"updateTicket", "ann", "ticket", `{"status": "RESOLVED"}`, "", `ann as landlord: update tickets resolved_at null → a time, status "NEW" → "RESOLVED"`},
 	{"reopenPortalTicket", "jo", "ticket", nil, "", `jo as tenant: update tickets reopened_count 0 → 1, resolved_at a time → null, status "RESOLVED" → "OPEN"`},
+
+	{"importUnits", "ann", "", csvText("unit,city\nLoft,Delft\n"), "units file", "ann as landlord: insert import_batches\n" +
+		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
+	{"importPortfolio", "ann", "", csvText("unit,name\nBarn,Ada Byron\n"), "portfolio file", "ann as landlord: insert import_batches\n" +
+		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
+	{"importTenants", "ann", "", csvText("who,email\nAda Byron,ada@example.com\n"), "tenants file", "ann as landlord: insert import_batches\n" +
+		"ann as landlord: update import_batches failed 0 → 1"},
+	{"mapImport", "ann", "tenants file", `{"mapping": ["fullName", "email"], "onExisting": "fill"}`, "",
+		`ann as landlord: update import_batches mapping ["","email"] → ["fullName","email"], on_existing "update" → "fill"
+		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`},
+	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
+	{"cancelImport", "ann", "tenants file", nil, "",
+		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
+	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id an id → an id, state "CANCELLED" → "UNDOING"`},
+	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
+	{"runImport", "ann", "portfolio file", nil, "",
+		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},
@@ -182,11 +212,14 @@ func TestAuditOfEveryOperation(t *testing.T) {
 		untried[write.operation] = false
 		t.Run(fmt.Sprint(i, " ", write.operation), func(t *testing.T) {
 			method, path, _ := strings.Cut(routes[write.operation], " ")
-			path = strings.NewReplacer("{id}", ids[write.about], "{resultId}", ids["found"], "{token}", mail.newest()).Replace(path)
+			path = strings.NewReplacer("{id}", ids[write.about], "{resultId}", ids["found"], "{n}", "1", "{token}", mail.newest()).Replace(path)
 			body, headers := write.body, []string{key(fmt.Sprint("write-", i))} // taken by what creates
 			switch b := body.(type) {
 			case string:
 				body = fill(b)
+			case csvText:
+				body = string(b)
+				headers = append(headers, csvType...)
 			case []byte:
 				path += "?fileName=bill.pdf"
 				headers = append(headers, "Content-Type: application/pdf")

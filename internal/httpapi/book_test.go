@@ -77,6 +77,10 @@ func newBook(t testing.TB) *book {
 		select owner, tenant, unit, 'jo' || n || '@example.com', case when n = 20 and landlord = 1 then sha256($1) else sha256(tenant::text::bytea) end,
 		       now() + n * interval '1 hour' - interval '14 hours', case when login is not null then now() end, login, owner, now() - random() * interval '300 days'
 		  from places`, []byte(bookToken))
+	fill(`insert into app.import_batches (owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, row_count, created_by, created_at)
+		select owner, unit, 'units', 'units.csv', sha256(n::text::bytea), 'UTF-8', ',', '{unit}', '{unit}', 10, owner, now() - random() * interval '300 days' from places`)
+	fill(`insert into app.import_rows (owner_user_id, batch_id, n, line, cells, action, code, message)
+		select owner, unit, row, row + 1, '["Flat"]', (array['CREATE', 'ERROR', 'SKIP'])[1 + row % 3], 'too_long', 'This is too long.' from places, generate_series(1, 10) row`)
 	fill(`insert into app.contractors (owner_user_id, id, name, trade, external_place_id, created_by, created_at)
 		select owner, contractor, 'Pipes ' || n, (array['PLUMBING', 'HVAC', 'PEST', 'CLEANING'])[1 + n % 4], case when n % 3 = 0 then 'openstreetmap:node/' || n end,
 		       owner, now() - random() * interval '300 days' from places`)

@@ -163,6 +163,7 @@ func paths(t testing.TB, c, tenant client, token string) *strings.Replacer {
 		"{invite}", first(c, "/tenant-invites", "tenantInvites"),
 		"{token}", url.PathEscape(token),
 		"{contractor}", first(c, "/contractors", "contractors"),
+		"{import}", first(c, "/imports", "imports"),
 		"{ticket}", ticket,
 		"{comment}", first(c, "/tickets/"+ticket+"/comments", "comments"),
 		"{attachment}", file.body["id"].(string),

@@ -114,6 +114,7 @@ var roundTripTests = []struct {
 
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, nil, 2},
 	{"inviteTenant", "POST /tenants/invite", object{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, []string{key("{new}i")}, 5},
+	{"inviteTenants", "POST /tenants/invite/bulk", `{"tenants": [{"firstName": "Jo", "lastName": "Jansen", "email": "{new}@example.com"}, {"firstName": "Jo", "lastName": "Jansen", "email": "x{new}@example.com"}]}`, nil, 2},
 	{"listTenantInvites", "GET /tenant-invites?state=PENDING&q=jo", nil, nil, 2},
 	{"getTenantInvite", "GET {invite}", nil, nil, 2},
 	{"resendTenantInvite", "POST {invite}/resend", nil, nil, 3},
@@ -145,6 +146,35 @@ var roundTripTests = []struct {
 	{"createPortalComment", "POST /portal/tickets/" + noSuchRow + "/comments", object{"body": "Friday suits me"}, nil, 4}, // a statement that failed
 	{"cancelPortalTicket", "POST /portal/tickets/" + noSuchRow + "/cancel", nil, nil, 2},
 	{"reopenPortalTicket", "POST /portal/tickets/" + noSuchRow + "/reopen", nil, nil, 2},
+
+	// a file: it is stored (its import, its rows), run and rolled back, what came of it kept, and shown
+	{"importUnits", "POST /units/import", "unit,property\n{new},{new}\n", csvType, 19},
+	{"importTenants", "POST /tenants/import", "name,email\nAda Byron,{new}@example.com\n", csvType, 17},
+	{"importPortfolio", "POST /portfolio/import", "unit,name,email\n{new},Ada Byron,{new}@example.com\n", csvType, 21},
+	{"importUnits", "POST /units/import", "", csvType, 0},
+	{"listImports", "GET /imports?state=CHECKED", nil, nil, 2},
+	{"getImport", "GET {import}", nil, nil, 2},
+	{"listImportRows", "GET {import}/rows?filter=CREATE", nil, nil, 2},
+	{"getImportFailures", "GET {import}/failed.csv", nil, nil, 4},
+	{"mapImport", "PATCH {import}/mapping", object{"onExisting": "skip"}, nil, 16},
+	{"editImportRow", "PATCH {import}/rows/1", object{"field": "unit", "value": "{new}"}, nil, 17},
+	{"deleteImport", "DELETE {import}", nil, nil, 3},
+	{"runImport", "POST {import}/run", nil, nil, 6},
+	{"cancelImport", "POST {import}/cancel", nil, nil, 7},
+	{"undoImport", "POST {cancelled import}/undo", nil, nil, 6},
+	{"downloadUnitsTemplate", "GET /imports/templates/units.csv", nil, nil, 0},
+	{"downloadTenantsTemplate", "GET /imports/templates/tenants.csv", nil, nil, 2},
+	{"downloadPortfolioTemplate", "GET /imports/templates/portfolio.csv", nil, nil, 0},
+
+	{"exportUnits", "GET /units/export.csv?q=1&archived=all", nil, nil, 2},
+	{"exportProperties", "GET /properties/export.csv", nil, nil, 2},
+	{"exportTenants", "GET /tenants/export.csv?sort=-createdAt", nil, nil, 2},
+	{"exportTenancies", "GET /tenancies/export.csv?status=ACTIVE", nil, nil, 2},
+	{"exportTenantInvites", "GET /tenant-invites/export.csv?state=PENDING", nil, nil, 2},
+	{"exportTickets", "GET /tickets/export.csv?status=NEW,OPEN", nil, nil, 2},
+	{"exportContractors", "GET /contractors/export.csv", nil, nil, 2},
+	{"exportAudit", "GET /audit/export.csv?table=units", nil, nil, 2},
+	{"exportUnits", "GET /units/export.csv?limit=1", nil, nil, 0},
 
 	{"listTickets", "GET /tickets", nil, nil, 2},
 	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},
@@ -208,6 +238,8 @@ var roundTripTests = []struct {
 	{"createUnit", "POST /units", object{"name": ""}, nil, 0},
 	{"getUnit", "GET /units/1", nil, nil, 0},
 }
+
+var csvType = []string{"Content-Type: text/csv"}
 
 // TestRoundTrips holds every operation to a number of round trips, on a warm
 // connection and for a landlord who has been seen, whatever there is in the
@@ -276,6 +308,17 @@ func (c client) prepared(request string, body any, headers []string) func() answ
 	}
 	if strings.HasPrefix(path, "{ticket}") || path == "{archived ticket}" || path == "{comment}" {
 		path = c.preparedTicket(path)
+	}
+	if rest, ok := strings.CutPrefix(strings.Replace(path, "{cancelled import}", "{import}", 1), "{import}"); ok {
+		text := "unit\n" + uuid.NewString() + "\n"
+		made := c.post("/units/import", text, csvType...).ok(http.StatusCreated).header.Get("Location")
+		if strings.HasPrefix(path, "{cancelled") {
+			c.post(made+"/cancel", nil).ok(http.StatusOK)
+		}
+		path = made + rest
+	}
+	if text, ok := body.(string); ok {
+		body = fresh(text)
 	}
 	filled := object{}
 	if given, ok := body.(object); ok {

@@ -22,6 +22,7 @@ func (o operation) places() []place {
 	var all []place
 	for _, p := range o.Parameters {
 		switch {
+		case p.In == "path" && p.Schema.is("integer"): // counts what is inside a row
 		case p.In == "path":
 			all = append(all, place{"path", p.Name, o.kindInPath(p.Name), p.Schema.Format != "uuid"})
 		case p.In == "query" && p.Schema.Format == "uuid":
@@ -69,8 +70,14 @@ func alike(x, y string) bool {
 	return x == y || x != "" && y != "" && (strings.HasSuffix(x, y) || strings.HasSuffix(y, x))
 }
 
-// collection is the kind of row that a POST makes.
-func (o operation) collection() string { return kind(o.path[strings.LastIndex(o.path, "/")+1:]) }
+// collection is the kind of row that a POST makes, or that a list is of.
+func (o operation) collection() string {
+	last := kind(o.path[strings.LastIndex(o.path, "/")+1:])
+	if last == "import" { // of units, of tenants …
+		return "imports"
+	}
+	return last
+}
 
 // forTenants reports whether the operation is for the people who rent, whom
 // neither canary is.
@@ -78,7 +85,7 @@ func (o operation) forTenants() bool { return strings.Contains(o.path, "/portal/
 
 // makes reports whether the operation makes a row that a canary can have.
 func (o operation) makes() bool {
-	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting && o.ID != consenting
+	return o.method == "POST" && o.answers("201") && !o.forTenants() && o.ID != inviting && o.ID != invitingMany && o.ID != consenting
 }
 
 // item are the operations on single rows of a kind.
@@ -123,7 +130,7 @@ func (o operation) unfillable() []string {
 		if !o.json.is("object") {
 			parts = append(parts, "the body")
 		}
-	} else if len(o.files) > 0 && !slices.Contains(o.files, pictureType) {
+	} else if len(o.files) > 0 && !slices.Contains(o.files, pictureType) && !slices.Contains(o.files, tableType) {
 		parts = append(parts, "a body of type "+strings.Join(o.files, ", "))
 	}
 	return parts
@@ -132,6 +139,9 @@ func (o operation) unfillable() []string {
 // inviting is the one operation that would send mail: it is called once in the
 // life of a canary, to an address that cannot exist.
 const inviting = "inviteTenant"
+
+// invitingMany would send as many mails as it has rows, and is never called.
+const invitingMany = "inviteTenants"
 
 // consenting opens a landlord's books to support. What it makes cannot be deleted: it
 // is called once in the life of a canary, and at once taken back.

@@ -22,6 +22,7 @@ type request struct {
 	body   map[string]any
 	header map[string]string
 	token  string
+	table  []byte // a spreadsheet, for what takes one
 }
 
 // ask is a request of the canary's for an operation, in which its own ids stand
@@ -30,9 +31,16 @@ func (c *canary) ask(o operation) (request, error) {
 	q := request{operation: o, ids: map[place]string{}, query: url.Values{}, header: map[string]string{}, token: c.token}
 	s := c.next()
 	for _, p := range o.Parameters {
-		if value, ok := s.value(p.Name, p.Schema); ok && p.In == "query" && p.Required {
+		value, ok := s.value(p.Name, p.Schema)
+		switch {
+		case p.In == "query" && ok && (p.Required || p.Name == "fileName"): // by which it is known again
 			q.query.Set(p.Name, fmt.Sprint(value))
+		case p.In == "path" && p.Schema.is("integer"):
+			q.path = strings.ReplaceAll(q.path, "{"+p.Name+"}", "1")
 		}
+	}
+	if slices.Contains(o.files, tableType) {
+		q.table = s.table()
 	}
 	if o.json != nil {
 		switch o.method {
@@ -40,6 +48,9 @@ func (c *canary) ask(o operation) (request, error) {
 			q.body = c.replacement(o, s)
 		case http.MethodPatch:
 			q.body = map[string]any{}
+			for _, name := range o.json.Required {
+				q.body[name], _ = s.value(name, o.json.Properties[name])
+			}
 			for name, member := range sorted(o.json.Properties) {
 				if member.is("string") && member.Format == "" && len(member.Enum) == 0 && member.fits(s.text()) {
 					q.body[name] = s.text()
@@ -115,6 +126,8 @@ func (q request) target() (target string, body []byte, err error) {
 		target += "?" + query.Encode()
 	}
 	switch {
+	case q.table != nil:
+		body = q.table
 	case q.json == nil && slices.Contains(q.files, pictureType):
 		body = picture()
 	case q.json != nil && (q.Body.Required || len(members) > 0):
@@ -140,6 +153,8 @@ func (r *run) send(ctx context.Context, c *canary, q request) (answer, error) {
 		header.Set("Authorization", "Bearer "+q.token)
 	}
 	switch {
+	case q.table != nil:
+		header.Set("Content-Type", tableType)
 	case body != nil && q.json == nil:
 		header.Set("Content-Type", pictureType)
 	case body != nil:

@@ -37,6 +37,8 @@ func (s sampler) value(name string, of schema) (any, bool) {
 		return of.Enum[0], true
 	case of.is("array") && of.Items != nil && len(of.Items.Enum) > 0:
 		return []any{of.Items.Enum[0]}, true
+	case of.is("array") && of.Items != nil && of.Items.is("object"):
+		return []any{s.body(*of.Items)}, true
 	case of.Format == "uuid", of.is("object"), of.is("array"):
 		return nil, false
 	case of.is("string") && of.Format == "":
@@ -100,6 +102,14 @@ func (s sampler) body(of schema) map[string]any {
 		}
 	}
 	return body
+}
+
+// tableType is the type of spreadsheets that the probe makes.
+const tableType = "text/csv"
+
+// table is a spreadsheet of one unit and who lives there.
+func (s sampler) table() []byte {
+	return fmt.Appendf(nil, "unit,first name,last name\n%s,%[1]s,%[1]s\n", s.text())
 }
 
 const pictureType = "image/png"

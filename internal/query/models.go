@@ -116,6 +116,58 @@ type IdempotencyKey struct {
 	CreatedAt   time.Time
 }
 
+type ImportBatch struct {
+	OwnerUserID   uuid.UUID
+	ID            uuid.UUID
+	Kind          string
+	FileName      string
+	FileSha256    []byte
+	Encoding      string
+	Delimiter     string
+	Header        []string
+	Mapping       []string
+	OnExisting    string
+	UnknownUnits  string
+	State         string
+	RowCount      int32
+	Created       int32
+	Updated       int32
+	Unchanged     int32
+	Skipped       int32
+	Failed        int32
+	Done          int32
+	Kept          int32
+	JobID         uuid.UUID
+	CancelAskedAt *time.Time
+	StartedAt     *time.Time
+	FinishedAt    *time.Time
+	UndoneAt      *time.Time
+	Version       int32
+	CreatedBy     uuid.UUID
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+type ImportRow struct {
+	OwnerUserID uuid.UUID
+	ID          uuid.UUID
+	BatchID     uuid.UUID
+	N           int32
+	Line        int32
+	Cells       []byte
+	Fields      []byte
+	SameAs      *string
+	Action      *string
+	Code        *string
+	Field       *string
+	Message     *string
+	UnitID      *uuid.UUID
+	TenantID    *uuid.UUID
+	Changes     []byte
+	DoneAt      *time.Time
+	Undone      *string
+}
+
 type LandlordCard struct {
 	OwnerUserID uuid.UUID
 	Name        *string

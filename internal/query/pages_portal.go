@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -51,6 +52,36 @@ func (q *Queries) Invite(ctx context.Context, db Batcher, arg InviteTenantParams
 		return err
 	})
 	return only(&found, db.RunBatch(ctx, b))
+}
+
+// InviteOneOfMany is somebody for InviteMany.
+type InviteOneOfMany struct {
+	FirstName string     `json:"first_name"`
+	LastName  string     `json:"last_name"`
+	Email     string     `json:"email"`
+	UnitID    *uuid.UUID `json:"unit_id"`
+	MailID    uuid.UUID  `json:"mail_id"`
+	MailKey   string     `json:"mail_key"`
+	TokenHash string     `json:"token_hash"` // in hex
+}
+
+// InviteMany is Invite for many, whose addresses differ: InviteTenants,
+// InviteTenancies, InvitesOpen, in one round trip. It returns no row for a tenant who
+// has a login.
+func (q *Queries) InviteMany(ctx context.Context, db Batcher, sent []InviteOneOfMany) (opened []InvitesOpenRow, err error) {
+	text, err := json.Marshal(sent)
+	if err != nil {
+		return nil, err
+	}
+	b := &pgx.Batch{}
+	b.Queue(inviteTenants, text)
+	b.Queue(inviteTenancies, text)
+	b.Queue(invitesOpen, text).Query(func(rows pgx.Rows) (err error) {
+		opened, err = pgx.CollectRows(rows, pgx.RowToStructByPos[InvitesOpenRow])
+		return err
+	})
+	err = db.RunBatch(ctx, b)
+	return opened, err
 }
 
 // Claim claims the invite whose token the caller holds, in one round trip:

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	minPassword = 8
+	minPassword = 10 // as supabase/config.toml has it: the provider's own no comes after the answer
 	maxPassword = 72 // bytes; the provider's bcrypt reads no further
 )
 
@@ -37,7 +37,7 @@ func checkEmail(text string) []errs.Field {
 
 func checkNewPassword(text string) []errs.Field {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || utf8.RuneCountInString(text) < minPassword || len(text) > maxPassword {
-		return []errs.Field{{Pointer: "/password", Message: "must have 8 characters at least and 72 bytes at most"}}
+		return []errs.Field{{Pointer: "/password", Message: "must have 10 characters at least and 72 bytes at most"}}
 	}
 	return nil
 }

@@ -203,6 +203,22 @@ func TestResend(t *testing.T) {
 	b.post("/auth/confirm", object{"tokenHash": second.TokenHash, "type": "signup"}).ok(http.StatusOK)
 }
 
+// invite has a landlord invite tess@example.com, and returns the token of the mail.
+func (w *world) invite() string {
+	w.t.Helper()
+	landlord := w.browser()
+	landlord.signUp("landlord@example.com")
+	landlord.get("/api/v1/me").ok(http.StatusOK)
+	w.onboarded()
+	landlord.post("/api/v1/tenants/invite", object{"firstName": "Tess", "lastName": "Two", "email": "tess@example.com"}).ok(http.StatusCreated)
+	var owner, mail uuid.UUID
+	require.NoError(w.t, w.database.Admin.QueryRow(w.t.Context(), `select (args ->> 'ownerId')::uuid, (args ->> 'id')::uuid from river.river_job where kind = 'invite_mail'`).Scan(&owner, &mail))
+	keys := dbtest.InviteKeys(w.t)
+	token, err := keys.Token(owner, mail, keys.Mint(owner).Key)
+	require.NoError(w.t, err)
+	return token
+}
+
 // TestInvite: who signs up with an invite's token comes back to the invite, as a
 // tenant, and claims it, even where nobody else can sign up.
 func TestInvite(t *testing.T) {
@@ -210,18 +226,10 @@ func TestInvite(t *testing.T) {
 	const secret = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	var theirs *localauth.Config
 	w := newWorld(t, func(c *localauth.Config, _ *web.Config) { theirs = c })
-	landlord := w.browser()
-	landlord.signUp("landlord@example.com")
-	landlord.get("/api/v1/me").ok(http.StatusOK)
-	w.onboarded()
-	landlord.post("/api/v1/tenants/invite", object{"firstName": "Tess", "lastName": "Two", "email": "tess@example.com"}).ok(http.StatusCreated)
-	var owner, mail uuid.UUID
-	require.NoError(t, w.database.Admin.QueryRow(t.Context(), `select (args ->> 'ownerId')::uuid, (args ->> 'id')::uuid from river.river_job where kind = 'invite_mail'`).Scan(&owner, &mail))
-	keys := dbtest.InviteKeys(t)
-	token, err := keys.Token(owner, mail, keys.Mint(owner).Key)
-	require.NoError(t, err)
+	token := w.invite()
 
 	// from here on the provider calls our hooks, and they let nobody else sign up
+	var err error
 	w.hooks, err = authhooks.New(authhooks.Config{DB: w.database.DB, Secrets: secret, SignupsClosed: true, PublicURL: w.origin})
 	require.NoError(t, err)
 	hook := func(name string) *localauth.Hook {

@@ -51,7 +51,7 @@ func TestPages(t *testing.T) {
 	page = b.get("/auth/sign-up?next=/auth/account")
 	page = b.submit(page, url.Values{"email": {"ann@example.com"}, "password": {"short"}, "fullName": {`Ann "><script>`}})
 	require.Equal(t, http.StatusBadRequest, page.status)
-	require.Contains(t, page.text, `<p role="alert">The password must have 8 characters`)
+	require.Contains(t, page.text, `<p role="alert">The password must have 10 characters`)
 	require.Contains(t, page.text, `value="ann@example.com"`)
 	require.NotContains(t, page.text, "short")
 	require.NotContains(t, page.text, "<script")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"html/template"
@@ -12,8 +13,8 @@ import (
 	"rowhouse/internal/problem"
 )
 
-// The pages are forms without a script: they work with the keyboard, a screen reader
-// and nothing else, and their policy lets nothing in.
+// The pages are forms without a script but for one, the invite's: they work with the
+// keyboard, a screen reader and nothing else, and their policy lets nothing in.
 //
 //go:embed pages static
 var files embed.FS
@@ -26,6 +27,7 @@ const pagePolicy = "default-src 'none'; style-src 'self'; form-action 'self'; ba
 type page struct {
 	Name    string // of the template
 	Status  int
+	Policy  string            // Content-Security-Policy; "" means pagePolicy
 	Problem string            // what went wrong, for a person
 	Values  map[string]string // of the form, but for passwords
 	Session *sessionView
@@ -38,14 +40,14 @@ func (s *Web) render(w http.ResponseWriter, p page) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", cmp.Or(p.Policy, pagePolicy))
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(text.Bytes()) // the caller may be gone
 }
 
-func stylesheet(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, files, "static/auth.css")
+func static(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "static/"+name) }
 }
 
 // show is a page that anybody may see.
@@ -135,7 +137,7 @@ func words(err error, p *problem.Problem) string {
 		case "/email":
 			return "Enter an e-mail address."
 		case "/password":
-			return "The password must have 8 characters at least and 72 bytes at most."
+			return "The password must have 10 characters at least and 72 bytes at most."
 		}
 	}
 	return p.Detail

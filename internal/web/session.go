@@ -107,7 +107,7 @@ func (s *Web) keep(w http.ResponseWriter, r *http.Request, ss session) error {
 
 // open begins a session in the browser with tokens that the provider has just given.
 func (s *Web) open(w http.ResponseWriter, r *http.Request, tokens authclient.Session, mayReset bool) (session, error) {
-	now := s.now()
+	now := s.now().Truncate(time.Second) // as the cookie keeps it
 	ss := session{Session: tokens, began: now, renewed: now}
 	if mayReset {
 		ss.resetUntil = now.Add(resetWithin)

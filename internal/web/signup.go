@@ -68,7 +68,7 @@ func (s *Web) signUp(c *call, in signUpInput) (outcome, error) {
 
 // invitePath is where the app shows an invite, as in the invite's own mail: behind the
 // #, the token gets into no log.
-func invitePath(token string) string { return "/invite#" + token }
+func invitePath(token string) string { return InvitePath + "#" + token }
 
 // next is the path of ours that next names, home if it is empty.
 func (c *call) next(next string) (string, error) {

@@ -181,7 +181,9 @@ func (s *Web) routes(ratePerMinute int) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(ratelimit.ByNetwork(ratePerMinute))
 
-	r.Get("/static/auth.css", stylesheet)
+	for _, name := range []string{"auth.css", "invite.js"} {
+		r.Get("/static/"+name, static(name))
+	}
 	for _, name := range []string{"sign-in", "sign-up", "forgot", "sent", "half"} {
 		r.Get("/"+name, s.show(name))
 	}

@@ -248,7 +248,7 @@ func (w *world) start(c web.Config) {
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
-	mounts := map[string]http.Handler{"/auth": w.web.Handler()}
+	mounts := map[string]http.Handler{"/auth": w.web.Handler(), web.InvitePath: w.web.InvitePage()}
 	if w.hooks != nil {
 		mounts["/hooks/auth"] = w.hooks
 	}

@@ -112,6 +112,18 @@ select owner, pg_temp.id('audit', n, k), at, owner, 'landlord', 'insert', 'units
 insert into app.account_deletions (owner_user_id, state, remove_after, created_by, created_at) select owner, 'CANCELLED', at, owner, at from book;
 insert into app.sample_rows (owner_user_id, table_name, row_id) select owner, 'units', unit from book;
 
+insert into app.import_batches (owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, state, row_count,
+                                created_by, created_at)
+select owner, pg_temp.id('import', n, k), 'units', 'units.csv', sha256(convert_to(k::text, 'UTF8')), 'UTF-8', ',', '{unit}', '{unit}',
+       'COMPLETED', 10, owner, at
+  from book
+ where k % 10 = 1;
+
+insert into app.import_rows (owner_user_id, id, batch_id, n, line, cells, action, unit_id, done_at)
+select owner, pg_temp.id('import row', n, k), pg_temp.id('import', n, k - (k - 1) % 10), 1 + (k - 1) % 10, 2 + (k - 1) % 10,
+       jsonb_build_array('Flat ' || k), 'CREATE', unit, at
+  from book;
+
 -- Who asks. A role that is not here asks as the landlord. The person rents from the
 -- landlord, reported tickets, and holds the token of an invite that they claimed.
 create schema explain;

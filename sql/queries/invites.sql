@@ -43,6 +43,51 @@ on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at i
        expires_at = excluded.expires_at
 returning i.id, i.tenant_id, i.email, i.expires_at, i.version;
 
+-- InviteUnits are those of some units that are there.
+-- name: InviteUnits :many
+select u.id from app.units u where u.id = any (@ids::uuid[]);
+
+-- InviteTenants, InviteTenancies and InvitesOpen are InviteTenant, InviteTenancy and
+-- InviteOpen for many, whose addresses differ. Who has a login is left as they are.
+-- name: InviteTenants :exec
+insert into app.tenants as t (first_name, last_name, email, unit_id)
+select i.first_name, i.last_name, i.email, i.unit_id
+  from jsonb_to_recordset(@sent::jsonb) as i (first_name text, last_name text, email text, unit_id uuid)
+on conflict (owner_user_id, lower(email)) where email is not null do update
+   set unit_id = coalesce(excluded.unit_id, t.unit_id), archived_at = null
+ where t.user_id is null
+   and (t.archived_at is not null or t.unit_id is distinct from coalesce(excluded.unit_id, t.unit_id));
+
+-- name: InviteTenancies :exec
+insert into app.tenancies (unit_id, tenant_id, start_date)
+select u.id, t.id, current_date
+  from jsonb_to_recordset(@sent::jsonb) as i (email text, unit_id uuid)
+  join app.tenants t on lower(t.email) = lower(i.email) and t.email is not null and t.user_id is null
+  join app.units u on u.owner_user_id = t.owner_user_id and u.id = i.unit_id
+ where not exists (select from app.tenancies y
+                    where y.owner_user_id = t.owner_user_id and y.tenant_id = t.id and y.unit_id = u.id
+                      and y.cancelled_at is null and (y.end_date is null or y.end_date >= current_date))
+on conflict (owner_user_id, unit_id, tenant_id, start_date) do update
+   set cancelled_at = null, end_date = null;
+
+-- name: InvitesOpen :many
+insert into app.tenant_invites as i (tenant_id, unit_id, email, mail_id, mail_key, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), s.mail_id, s.mail_key, decode(s.token_hash, 'hex'),
+       (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
+       (select concat_ws(', ', u.name, p.name)
+          from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
+         where u.owner_user_id = t.owner_user_id and u.id = t.unit_id),
+       now() + interval '14 days'
+  from jsonb_to_recordset(@sent::jsonb) as s (email text, mail_id uuid, mail_key text, token_hash text)
+  join app.tenants t on lower(t.email) = lower(s.email) and t.email is not null and t.user_id is null
+on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do update
+   set unit_id = excluded.unit_id, email = excluded.email, mail_id = excluded.mail_id, mail_key = excluded.mail_key,
+       -- excluded.token_hash would be reading it
+       token_hash = (select decode(s.token_hash, 'hex') from jsonb_to_recordset(@sent) as s (mail_id uuid, token_hash text)
+                      where s.mail_id = excluded.mail_id),
+       landlord_name = excluded.landlord_name, unit_label = excluded.unit_label, expires_at = excluded.expires_at
+returning i.id, i.email;
+
 -- TenantInvitesCount and TenantInvitesPage share their filters, as UnitsCount and
 -- UnitsPage do. What a state means for claimed_at is said a second time, in a way that
 -- tenant_invites_claimed_idx can find.

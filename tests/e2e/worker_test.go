@@ -100,7 +100,7 @@ func TestWorkerRefusals(t *testing.T) {
 
 // testDevMail: in dev, an invite is on the mail catcher's page a moment later.
 func testDevMail(t *testing.T, i instance) {
-	ann := signUp(t, i.auth, i.api, "postal@example.com")
+	ann := i.demo(t)
 	ann.must(t, http.StatusCreated, "POST", "/api/v1/tenants/invite", object{"firstName": "Kim", "lastName": "Kay", "email": "kim@example.com"})
 	page := newClient("http://"+i.env["DEV_MAIL_ADDR"], "")
 	var found struct {

@@ -122,6 +122,7 @@ var unrecorded = map[string]string{
 	"app.account_deletions":         "what happened to it is in the row itself, which outlives the trail",
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
 	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
@@ -435,6 +436,24 @@ var tables = map[string]table{
 			"rowhouse_remover": leaves("owner_user_id", "owner_user_id id"),
 		},
 	},
+	"app.import_batches": {
+		owner: "owner_user_id", fixed: ownedColumns,
+		triggers: []string{
+			guardOwned, recordInsert, recordUpdate, recordDelete,
+			"enqueue_updated AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_imports()",
+		},
+		grants: map[string]grants{"rowhouse_landlord": {
+			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units row_count",
+			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept job_id cancel_asked_at started_at finished_at undone_at",
+		}, "rowhouse_remover": remover},
+	},
+	"app.import_rows": {
+		owner: "owner_user_id", fixed: "owner_user_id id",
+		grants: map[string]grants{"rowhouse_landlord": {
+			reads: all, inserts: "batch_id n line cells fields same_as action code field message",
+			updates: "cells fields same_as action code field message unit_id tenant_id changes done_at undone",
+		}, "rowhouse_remover": remover},
+	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
 	"app_private.goose_db_version": {fixed: "id version_id is_applied tstamp"},
 }
@@ -494,6 +513,10 @@ var loose = map[string]string{
 	"app.sample_rows.row_id":                 "of one of several tables, and of rows that are gone",
 	"app.tenant_invites.mail_id":             "names a mail, and no row",
 	"app.audit_log.row_id":                   "of any table, and of rows that are gone",
+	"app.import_batches.created_by":          "kept",
+	"app.import_batches.job_id":              "names a job, and no row",
+	"app.import_rows.unit_id":                "what the row was about, kept when that is gone",
+	"app.import_rows.tenant_id":              "likewise",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
@@ -531,6 +554,7 @@ var functions = map[string]function{
 	"app.tell_owner_change()":           trigger("rowhouse_clerk"),
 	"app.enqueue_jobs(text,uuid[])":     {owner: enqueuer, volatility: "v", parallel: "u"},
 	"app.enqueue_invite_mails()":        trigger(enqueuer),
+	"app.enqueue_imports()":             trigger(enqueuer),
 	"app.guard_invite_mail()":           trigger("rowhouse_owner"),
 	"app.guard_owned_row()":             trigger("rowhouse_owner"),
 	"app.guard_user()":                  trigger("rowhouse_owner"),
@@ -565,6 +589,7 @@ var functions = map[string]function{
 	"app.delete_comment(uuid)":          removal,
 	"app.delete_attachment(uuid)":       removal,
 	"app.forget_search_results(uuid)":   removal,
+	"app.delete_import(uuid)":           removal,
 	"app.forget_idempotency_keys()": {
 		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord", "rowhouse_tenant"},
 	},
@@ -630,7 +655,7 @@ var collections = map[string]string{
 	"units": "app.units", "properties": "app.properties", "tenants": "app.tenants", "tenancies": "app.tenancies",
 	"contractors": "app.contractors", "tickets": "app.tickets", "comments": "app.ticket_comments",
 	"attachments": "app.attachments", "tenant-invites": "app.tenant_invites",
-	"support-grants": "app.support_grants",
+	"support-grants": "app.support_grants", "imports": "app.import_batches",
 }
 
 // namedIDs are the tables whose ids the parameters and members of these names
@@ -639,9 +664,13 @@ var namedIDs = map[string]string{
 	"propertyId": "app.properties", "unitId": "app.units", "tenantId": "app.tenants", "tenancyId": "app.tenancies",
 	"ticketId": "app.tickets", "contractorId": "app.contractors", "inviteId": "app.tenant_invites",
 	"commentId": "app.ticket_comments", "attachmentId": "app.attachments", "resultId": "app.contractor_search_results",
-	"grantId": "app.support_grants",
-	"rowId":   "app.units", // of the trail: of any table
+	"grantId": "app.support_grants", "batchId": "app.import_batches",
+	"rowId": "app.units", // of the trail: of any table
 }
+
+// rowByRow are the operations that take many rows and judge each by itself, with the
+// place of an id in one: a foreign one is refused inside an answer that is a success.
+var rowByRow = map[string]hole{"inviteTenants": {"body", "tenants.unitId"}}
 
 // byInvite are the operations for who holds an invite's token, and public those of
 // them that need no other.

@@ -28,7 +28,7 @@ type operation struct {
 
 	method, path string
 	body         *schema
-	file         bool // takes a file instead
+	file         string // the media type of the file that it takes instead
 }
 
 type parameter struct {
@@ -67,7 +67,11 @@ func operations(t testing.TB, text []byte) []operation {
 			o.method, o.path = strings.ToUpper(method), path
 			for kind, content := range o.RequestBody.Content {
 				if content.Schema.Format == "binary" {
-					o.file = true
+					o.file = max(o.file, kind) // one of them
+					continue
+				}
+				if kind == "multipart/form-data" {
+					require.Equal(t, "binary", content.Schema.Properties["file"].Format, o.OperationID) // the same file
 					continue
 				}
 				require.Equal(t, "application/json", kind, "%s: say how to send this", o.OperationID)
@@ -114,6 +118,7 @@ func (o operation) holes(t testing.TB) []hole {
 		switch {
 		case p.Schema.Format == "uuid":
 			all = append(all, hole{p.In, p.Name})
+		case p.In == "path" && p.Schema.is("integer"): // counts what is inside a row
 		case p.In == "path" && p.Name == "token" && slices.Contains(byInvite, o.OperationID):
 		case p.In == "path", likeID.MatchString(p.Name):
 			require.Fail(t, "say how to fill this in", "%s: %s parameter %s", o.OperationID, p.In, p.Name)
@@ -128,6 +133,7 @@ func (o operation) holes(t testing.TB) []hole {
 		case member.Format == "uuid":
 			all = append(all, hole{"body", name})
 		case member.is("array") && member.Items != nil && len(member.Items.Enum) > 0: // words, not ids
+		case member.is("array") && strings.HasPrefix(rowByRow[o.OperationID].name, name+"."): // TestForeignIDsRowByRow
 		case likeID.MatchString(name), member.is("object"), member.is("array"):
 			require.Fail(t, "say how to fill this in", "%s: member %s of the body", o.OperationID, name)
 		}
@@ -139,9 +145,14 @@ func (o operation) holes(t testing.TB) []hole {
 // names are unique.
 func (o operation) sample(t testing.TB, number int) map[string]any {
 	t.Helper()
+	return o.body.sample(t, o.OperationID, number)
+}
+
+func (s schema) sample(t testing.TB, where string, number int) map[string]any {
+	t.Helper()
 	body := map[string]any{}
-	for _, name := range o.body.Required {
-		member := o.body.Properties[name]
+	for _, name := range s.Required {
+		member := s.Properties[name]
 		switch {
 		case member.Format == "uuid": // filled in by send
 		case member.Format == "date":
@@ -152,10 +163,12 @@ func (o operation) sample(t testing.TB, number int) map[string]any {
 			body[name] = member.Enum[0]
 		case member.is("string") && member.Format == "" && len(member.Examples) > 0:
 			body[name] = fmt.Sprintf("%v %d", member.Examples[0], number)
+		case member.is("array") && member.Items != nil && member.Items.is("object"):
+			body[name] = []any{member.Items.sample(t, where, number)}
 		case len(member.Examples) > 0:
 			body[name] = member.Examples[0]
 		default:
-			require.Fail(t, "say how to fill this in", "%s: member %s of the body", o.OperationID, name)
+			require.Fail(t, "say how to fill this in", "%s: member %s of the body", where, name)
 		}
 	}
 	return body

@@ -103,6 +103,7 @@ func parents(l dbtest.Landlord) map[string]uuid.UUID {
 	return map[string]uuid.UUID{
 		"app.properties": l.PropertyID, "app.units": l.UnitID, "app.tenants": l.TenantID,
 		"app.contractors": l.ContractorID, "app.tickets": l.TicketID, "app.support_grants": l.SupportGrantID,
+		"app.import_batches": l.ImportID,
 	}
 }
 
