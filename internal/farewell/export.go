@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
+	"rowhouse/internal/csvfile"
 	"rowhouse/internal/db"
 	"rowhouse/internal/query"
 	"rowhouse/internal/storage"
@@ -201,11 +201,11 @@ func (s *jsonSink) end() error {
 }
 
 type csvSink struct {
-	w    *csv.Writer
+	w    *csvfile.Writer
 	rows int
 }
 
-func newCSV(w io.Writer) sink { return &csvSink{w: csv.NewWriter(w)} }
+func newCSV(w io.Writer) sink { return &csvSink{w: csvfile.NewWriter(w)} }
 
 // row writes an object's members in the order in which they stand there, which is that
 // of the table's columns in every row.
@@ -240,26 +240,17 @@ func (s *csvSink) row(object string) error {
 	return s.w.Write(values)
 }
 
-func (s *csvSink) end() error {
-	s.w.Flush()
-	return s.w.Error()
-}
+func (s *csvSink) end() error { return s.w.Flush() }
 
-// cellOf is a value as a cell. Texts that a spreadsheet would run as a formula, which a
-// tenant may have written, get an apostrophe before them.
+// cellOf is a value as a cell.
 func cellOf(value jsontext.Value) (string, error) {
 	switch value.Kind() {
 	case 'n':
 		return "", nil
 	case '"':
 		var text string
-		if err := json.Unmarshal(value, &text); err != nil {
-			return "", err
-		}
-		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-			text = "'" + text
-		}
-		return text, nil
+		err := json.Unmarshal(value, &text)
+		return text, err
 	}
 	return string(value), nil
 }
