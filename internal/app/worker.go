@@ -11,6 +11,7 @@ import (
 	"rowhouse/internal/config"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/farewell"
 	"rowhouse/internal/imports"
 	"rowhouse/internal/invitemail"
 	"rowhouse/internal/jobs"
@@ -56,12 +57,19 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 		w.close()
 		return nil, err
 	}
+	files, err := openFiles(cfg)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
 	invites := invitemail.New(invitemail.Config{
 		DB: d, Mail: sender, Keys: cfg.InviteKeys, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 	})
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
-		Kinds: []jobs.Kind{invites.Kind(), importKind(imports.New(d))},
+		Kinds: []jobs.Kind{
+			invites.Kind(), importKind(imports.New(d)), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+		},
 	})
 	if err != nil {
 		w.close()

@@ -19,10 +19,12 @@ import (
 
 // unaudited says why an operation that changes something leaves nothing in a trail.
 var unaudited = map[string]string{
-	"updateMe":          "a profile is its person's own, and in no landlord's books",
-	"updateOnboarding":  "it is the profile's too",
-	"editImportRow":     "a file's cells are nobody's books until it is run, and then the trail has what came of them",
-	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
+	"updateMe":              "a profile is its person's own, and in no landlord's books",
+	"updateOnboarding":      "it is the profile's too",
+	"deleteAccount":         "a trail by itself, which outlives this one",
+	"cancelAccountDeletion": "likewise",
+	"editImportRow":         "a file's cells are nobody's books until it is run, and then the trail has what came of them",
+	"searchContractors":     "what providers answer is kept for a while and is nobody's decision",
 }
 
 // csvText is a spreadsheet.
@@ -41,6 +43,8 @@ var auditedWrites = []struct {
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
 	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
+	{"deleteAccount", "ann", "", `{"confirm": "delete my account"}`, "", ``},
+	{"cancelAccountDeletion", "ann", "", nil, "", ``},
 	{"addSampleData", "ann", "", nil, "", `
 		ann as landlord: insert properties
 		ann as landlord: insert units

@@ -132,9 +132,9 @@ func (a *API) importRoutes(api huma.API) {
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
-	change(api, http.MethodPost, "/imports/{id}/run", "runImport", "Run an import", a.changeImport(a.imports.Start))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/run", "runImport", "Run an import")), a.changeImport(a.imports.Start))
 	change(api, http.MethodPost, "/imports/{id}/cancel", "cancelImport", "Stop an import; what was done stays", a.changeImport(a.imports.Cancel))
-	change(api, http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since", a.changeImport(a.imports.Undo))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since")), a.changeImport(a.imports.Undo))
 }
 
 type listImportsInput struct {
@@ -329,7 +329,7 @@ type editImportRowInput struct {
 	N    int32 `path:"n" minimum:"1" maximum:"10000" doc:"Which row, as the list counts them"`
 	Body struct {
 		Field importField `json:"field" example:"email" doc:"What the cell holds"`
-		Value string      `json:"value" maxLength:"10000" example:"ada@example.com"`
+		Value cell        `json:"value" maxLength:"10000" example:"ada@example.com"`
 	}
 }
 
@@ -337,7 +337,7 @@ func (a *API) editImportRow(ctx context.Context, in *editImportRowInput) (*shown
 	if in.Body.Field == "" {
 		return nil, invalid("/field", "names no field")
 	}
-	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), in.Body.Value); err != nil {
+	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), string(in.Body.Value)); err != nil {
 		return nil, err
 	}
 	var batch query.ImportBatch

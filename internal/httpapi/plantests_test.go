@@ -184,6 +184,8 @@ var planTests = []planTest{
 	{"GET /support/grants?sort=expiresAt", plans{"LiveSupportGrantsPage": "sort < support_grants_live_idx"}},
 	{"GET /support/grants?cursor={cursor}", plans{"LiveSupportGrantsPage": all}},
 	{"GET /me", plans{"UserSelf": "users_pkey"}},
+	{"GET /account/deletion", plans{"AccountDeletionLatest": "account_deletions_created_idx"}},
+	{"GET /account/deletion/export?part=1", plans{"AccountDeletionExport": "account_deletions_created_idx"}},
 	{"POST /onboarding/sample-data", plans{"Onboarding": "users_pkey"}},
 	{"DELETE /onboarding/sample-data", plans{"SampleFiles": "sample_rows_pkey < attachments_ticket_idx"}},
 	{"GET /onboarding", plans{"Onboarding": "users_pkey"}},

@@ -21,6 +21,10 @@ var routes = []struct {
 }{
 	{http.MethodGet, "/me", nil},
 	{http.MethodPatch, "/me", object{}},
+	{http.MethodGet, "/account/deletion", nil},
+	{http.MethodPost, "/account/deletion", object{"confirm": "delete my account"}},
+	{http.MethodPost, "/account/deletion/cancel", nil},
+	{http.MethodGet, "/account/deletion/export", nil},
 	{http.MethodGet, "/onboarding", nil},
 	{http.MethodPatch, "/onboarding", object{}},
 	{http.MethodPost, "/onboarding/sample-data", nil},

@@ -73,6 +73,10 @@ var roundTripTests = []struct {
 	{"getOnboarding", "GET /onboarding", nil, nil, 2},
 	{"updateOnboarding", "PATCH /onboarding", object{"fullName": "Ann"}, nil, 5}, // and shows it, with what there is
 
+	{"getAccountDeletion", "GET /account/deletion", nil, nil, 2},
+	{"deleteAccount", "POST /account/deletion", object{"confirm": "delete my account"}, []string{`If-Match: "0"`}, 2}, // 412
+	{"cancelAccountDeletion", "POST /account/deletion/cancel", nil, nil, 2},
+	{"getAccountExport", "GET /account/deletion/export", nil, nil, 2},
 	{"addSampleData", "POST /onboarding/sample-data", nil, nil, 3},                            // and shows how far one is
 	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, nil, 3},                       // the places of files, too
 	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, []string{`If-Match: "0"`}, 2}, // 412

@@ -67,7 +67,8 @@ func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 	consent := w.SupportGrant(t, w.a, "properties", "tenants", "tickets", "contractors")
 	w.before = w.others(t)
 	for _, l := range []dbtest.Landlord{w.a, w.b} {
-		for _, key := range w.column(t, "app.attachments", "storage_key", l.UserID) {
+		exports := list(t, w, fmt.Sprintf("select unnest(export_keys) from app.account_deletions where owner_user_id = '%s'", l.UserID))
+		for _, key := range append(exports, w.column(t, "app.attachments", "storage_key", l.UserID)...) {
 			require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
 		}
 	}
