@@ -40,7 +40,7 @@ func BenchmarkImport(b *testing.B) {
 		data := tenants(csvfile.MaxRows, "a", "second floor")
 
 		began := time.Now()
-		id := check(b, d, im, ctx, data)
+		id := check(ctx, b, d, im, data)
 		spent["check"] += time.Since(began)
 
 		require.NoError(b, d.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error { return im.Start(ctx, tx, id) }))
@@ -69,7 +69,7 @@ func BenchmarkImport(b *testing.B) {
 }
 
 // check stores a file and says what would come of it.
-func check(b *testing.B, d *dbtest.Database, im *imports.Importer, ctx context.Context, data []byte) (id uuid.UUID) {
+func check(ctx context.Context, b *testing.B, d *dbtest.Database, im *imports.Importer, data []byte) (id uuid.UUID) {
 	b.Helper()
 	file, err := csvfile.Parse(data)
 	require.NoError(b, err)
