@@ -26,7 +26,7 @@ var allowed = map[string][]string{
 	"internal/authclient":       {"internal/errs"},
 	"internal/isolationreport":  {"internal/guard", "internal/policy", "internal/probe"},
 	"internal/legacy":           {"internal/migrate"},
-	"internal/farewell":         {"internal/db", "internal/errs", "internal/jobs", "internal/query", "internal/storage"},
+	"internal/farewell":         {"internal/csvfile", "internal/db", "internal/errs", "internal/jobs", "internal/query", "internal/storage"},
 	"internal/authhooks":        {"internal/accounts", "internal/auth", "internal/db", "internal/errs", "internal/mail", "internal/peer", "internal/problem", "internal/query"},
 	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
