@@ -83,16 +83,16 @@ type Config struct {
 }
 
 type hooks struct {
-	db           *db.DB
-	verifier     *verifier
-	secrets      [][]byte // digests of those of the webhook
-	gate         gate
-	mails        *mails
-	forged       *httprate.RateLimiter
-	turns        chan struct{} // held while the database is used
-	patience     time.Duration
-	unkept       atomic.Int64 // profiles that were not kept since the start
-	now          func() time.Time
+	db       *db.DB
+	verifier *verifier
+	secrets  [][]byte // digests of those of the webhook
+	gate     gate
+	mails    *mails
+	forged   *httprate.RateLimiter
+	turns    chan struct{} // held while the database is used
+	patience time.Duration
+	unkept   atomic.Int64 // profiles that were not kept since the start
+	now      func() time.Time
 }
 
 // New returns the receivers, by name under the path where they are mounted. It
