@@ -28,8 +28,9 @@ begin
       from (values
                -- a mail that cannot leave is tried for about a day
                ('invite_mail', 'mail', 16),
-               ('account_deletion', 'accounts', 10),
-               ('import', 'import', 16)
+               -- each worker that is killed in the middle of an import costs it an attempt
+               ('import', 'import', 25),
+               ('account_deletion', 'accounts', 10)
            ) as k (name, queue, max_attempts)
      where k.name = of_kind;
     if not found then
@@ -71,21 +72,6 @@ begin
 end
 $$;
 
--- enqueue_account_deletion queues the work on the caller's leaving.
-create or replace function app.enqueue_account_deletion() returns trigger
-    language plpgsql security definer
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    deletions uuid[] := array(select n.id from new_rows n where n.state = 'REQUESTED' and n.owner_user_id = (select app.current_user_id()));
-begin
-    if cardinality(deletions) > 0 then
-        perform app.enqueue_jobs('account_deletion', deletions);
-    end if;
-    return null;
-end
-$$;
-
 -- enqueue_imports queues the caller's imports that were started, or that are to be
 -- undone.
 create or replace function app.enqueue_imports() returns trigger
@@ -99,6 +85,21 @@ declare
 begin
     if cardinality(started) > 0 then
         perform app.enqueue_jobs('import', started);
+    end if;
+    return null;
+end
+$$;
+
+-- enqueue_account_deletion queues the work on the caller's leaving.
+create or replace function app.enqueue_account_deletion() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    deletions uuid[] := array(select n.id from new_rows n where n.state = 'REQUESTED' and n.owner_user_id = (select app.current_user_id()));
+begin
+    if cardinality(deletions) > 0 then
+        perform app.enqueue_jobs('account_deletion', deletions);
     end if;
     return null;
 end

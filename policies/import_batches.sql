@@ -37,5 +37,5 @@ create policy remover_delete_import_batches on app.import_batches for delete to 
     using (owner_user_id = (select app.current_user_id()));
 
 set local role rowhouse_remover;
-grant execute on function app.delete_import(uuid) to rowhouse_landlord;
+grant execute on function app.delete_import(uuid), app.delete_imported(uuid[], uuid[], uuid[], uuid[]) to rowhouse_landlord;
 set local role rowhouse_owner;

@@ -40,6 +40,7 @@ type cli struct {
 	} `cmd:"" help:"Look after what Supabase Auth tells of users."`
 	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
+	Import          importCmd          `cmd:"" help:"Send a spreadsheet of units or tenants to a running server."`
 	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
 	IsolationVerify isolationVerifyCmd `cmd:"" help:"Check the signature of an isolation report."`
 	Version         versionCmd         `cmd:"" help:"Print the version."`

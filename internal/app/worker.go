@@ -66,34 +66,15 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 	})
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
-		Kinds: []jobs.Kind{invites.Kind(), importKind(imports.New(d)), farewell.New(farewell.Config{DB: d, Files: files}).Kind()},
+		Kinds: []jobs.Kind{
+			invites.Kind(), imports.New(d).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+		},
 	})
 	if err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
-}
-
-// An import works for so long at a time, and then lets another have its turn; in the
-// rest of a job's time, its last chunk ends.
-const (
-	importTurn    = 20 * time.Second
-	importTimeout = time.Minute
-)
-
-func importKind(im *imports.Importer) jobs.Kind {
-	return jobs.Kind{
-		Name: "import", Timeout: importTimeout, PerLandlord: 1,
-		Work: func(ctx context.Context, job jobs.Job) error {
-			done, err := im.Work(ctx, job.ID, time.Now().Add(importTurn))
-			if err == nil && !done {
-				return jobs.Later(0)
-			}
-			return err
-		},
-		GaveUp: func(ctx context.Context, job jobs.Job, _ error) error { return im.GiveUp(ctx, job.ID) },
-	}
 }
 
 func (w *worker) close() {

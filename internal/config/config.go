@@ -79,6 +79,8 @@ type Config struct {
 	CanaryAPassword string `env:"ROWHOUSE_CANARY_A_PASSWORD" secret:"true" doc:"isolation: password of --landlord-a"`
 	CanaryBPassword string `env:"ROWHOUSE_CANARY_B_PASSWORD" secret:"true" doc:"isolation: password of --landlord-b"`
 
+	Token string `env:"ROWHOUSE_TOKEN" secret:"true" doc:"import: your access token, unless --token-file names a file with it"`
+
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`
 	DevAuthAddr     string `env:"DEV_AUTH_ADDR" envDefault:"localhost:9999" doc:"dev: where the stand-in for Supabase Auth listens; loopback only"`

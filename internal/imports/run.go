@@ -107,6 +107,9 @@ func (im *Importer) GiveUp(ctx context.Context, job uuid.UUID) error {
 	})
 }
 
+// fewRows are so few that what takes too long with them is not their number.
+const fewRows = 50
+
 func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (done bool, err error) {
 	if requestid.From(ctx) == "" {
 		ctx = requestid.With(ctx, "import-"+id.String()) // by which the trail is found
@@ -134,8 +137,10 @@ func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (don
 			return true, nil
 		case err == nil:
 			size = min(2*size, chunkRows)
-		case ctx.Err() != nil, errs.KindOf(err) == errs.Unavailable, rows == 0:
+		case ctx.Err() != nil, rows == 0, errs.KindOf(err) == errs.Unavailable && rows <= fewRows:
 			return false, err
+		case errs.KindOf(err) == errs.Unavailable: // it may have been the work of so many
+			size = max(int64(rows)/4, fewRows)
 		case rows > 1: // some row of them
 			size = max(size/8, 1)
 		default:

@@ -13,14 +13,14 @@ import (
 )
 
 const importPropertiesDelete = `-- name: ImportPropertiesDelete :one
-select count(*) from unnest($1::uuid[]) as i (id) where app.delete_property(i.id)
+select app.delete_imported('{}', '{}', '{}', $1::uuid[])
 `
 
 func (q *Queries) ImportPropertiesDelete(ctx context.Context, db DBTX, ids []uuid.UUID) (int64, error) {
 	row := db.QueryRow(ctx, importPropertiesDelete, ids)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var delete_imported int64
+	err := row.Scan(&delete_imported)
+	return delete_imported, err
 }
 
 const importPropertiesFind = `-- name: ImportPropertiesFind :many
@@ -137,14 +137,14 @@ func (q *Queries) ImportTenanciesCancel(ctx context.Context, db DBTX, ids []uuid
 }
 
 const importTenanciesDelete = `-- name: ImportTenanciesDelete :one
-select count(*) from unnest($1::uuid[]) as i (id) where app.delete_tenancy(i.id)
+select app.delete_imported($1::uuid[], '{}', '{}', '{}')
 `
 
 func (q *Queries) ImportTenanciesDelete(ctx context.Context, db DBTX, ids []uuid.UUID) (int64, error) {
 	row := db.QueryRow(ctx, importTenanciesDelete, ids)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var delete_imported int64
+	err := row.Scan(&delete_imported)
+	return delete_imported, err
 }
 
 const importTenanciesFind = `-- name: ImportTenanciesFind :many
@@ -306,14 +306,14 @@ func (q *Queries) ImportTenantsArchive(ctx context.Context, db DBTX, ids []uuid.
 }
 
 const importTenantsDelete = `-- name: ImportTenantsDelete :one
-select count(*) from unnest($1::uuid[]) as i (id) where app.delete_tenant(i.id)
+select app.delete_imported('{}', $1::uuid[], '{}', '{}')
 `
 
 func (q *Queries) ImportTenantsDelete(ctx context.Context, db DBTX, ids []uuid.UUID) (int64, error) {
 	row := db.QueryRow(ctx, importTenantsDelete, ids)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var delete_imported int64
+	err := row.Scan(&delete_imported)
+	return delete_imported, err
 }
 
 const importTenantsFind = `-- name: ImportTenantsFind :many
@@ -548,14 +548,14 @@ func (q *Queries) ImportUnitNames(ctx context.Context, db DBTX) ([]ImportUnitNam
 }
 
 const importUnitsDelete = `-- name: ImportUnitsDelete :one
-select count(*) from unnest($1::uuid[]) as i (id) where app.delete_unit(i.id)
+select app.delete_imported('{}', '{}', $1::uuid[], '{}')
 `
 
 func (q *Queries) ImportUnitsDelete(ctx context.Context, db DBTX, ids []uuid.UUID) (int64, error) {
 	row := db.QueryRow(ctx, importUnitsDelete, ids)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
+	var delete_imported int64
+	err := row.Scan(&delete_imported)
+	return delete_imported, err
 }
 
 const importUnitsFind = `-- name: ImportUnitsFind :many

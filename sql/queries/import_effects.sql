@@ -155,19 +155,19 @@ select p.id, p.version, exists (select from app.units u where u.property_id = p.
 update app.tenancies set cancelled_at = now() where id = any (@ids::uuid[]);
 
 -- name: ImportTenanciesDelete :one
-select count(*) from unnest(@ids::uuid[]) as i (id) where app.delete_tenancy(i.id);
+select app.delete_imported(@ids::uuid[], '{}', '{}', '{}');
 
 -- name: ImportTenantsArchive :exec
 update app.tenants set archived_at = now() where id = any (@ids::uuid[]);
 
 -- name: ImportTenantsDelete :one
-select count(*) from unnest(@ids::uuid[]) as i (id) where app.delete_tenant(i.id);
+select app.delete_imported('{}', @ids::uuid[], '{}', '{}');
 
 -- name: ImportUnitsDelete :one
-select count(*) from unnest(@ids::uuid[]) as i (id) where app.delete_unit(i.id);
+select app.delete_imported('{}', '{}', @ids::uuid[], '{}');
 
 -- name: ImportPropertiesDelete :one
-select count(*) from unnest(@ids::uuid[]) as i (id) where app.delete_property(i.id);
+select app.delete_imported('{}', '{}', '{}', @ids::uuid[]);
 
 -- ImportUnitNames are the landlord's units, for a template to fill in.
 -- name: ImportUnitNames :many

@@ -18,7 +18,7 @@ const module = "rowhouse"
 // allowed lists, for every package of ours, the packages of ours that it may
 // import. Read it top to bottom: none imports one above it.
 var allowed = map[string][]string{
-	"cmd/rowhouse":              {"internal/app", "internal/config", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
+	"cmd/rowhouse":              {"internal/apiurl", "internal/app", "internal/config", "internal/importcli", "internal/isolationreport", "internal/probe", "internal/seed", "internal/telemetry"},
 	"internal/app":              {"internal/accounts", "internal/auth", "internal/authhooks", "internal/config", "internal/contractorsearch", "internal/db", "internal/farewell", "internal/guard", "internal/httpapi", "internal/imports", "internal/invitemail", "internal/invitetoken", "internal/isolationreport", "internal/jobs", "internal/legacy", "internal/localauth", "internal/localpg", "internal/mail", "internal/mailcatcher", "internal/migrate", "internal/policy", "internal/portcheck", "internal/roles", "internal/seal", "internal/sealedcookie", "internal/seed", "internal/storage", "internal/web"},
 	"internal/dbtest":           {"internal/auth", "internal/db", "internal/invitetoken", "internal/localpg", "internal/migrate", "internal/seal"},
 	"internal/httpapi":          {"internal/accounts", "internal/auth", "internal/contractorsearch", "internal/csvfile", "internal/db", "internal/errs", "internal/exports", "internal/farewell", "internal/guard", "internal/imagemeta", "internal/imports", "internal/invitetoken", "internal/isolationreport", "internal/peer", "internal/problem", "internal/query", "internal/ratelimit", "internal/requestid", "internal/roles", "internal/storage"},
@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/exports":          {"internal/csvfile", "internal/query"},
-	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/query", "internal/requestid"},
+	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/jobs", "internal/query", "internal/requestid"},
 	"internal/accounts":         {"internal/auth", "internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
@@ -55,7 +55,9 @@ var allowed = map[string][]string{
 	"internal/localauth":        {},
 	"internal/peer":             {},
 	"internal/portcheck":        {},
-	"internal/probe":            {},
+	"internal/importcli":        {"internal/apiurl"},
+	"internal/probe":            {"internal/apiurl"},
+	"internal/apiurl":           {},
 	"internal/query":            {},
 	"internal/requestid":        {},
 	"internal/seal":             {},
