@@ -101,7 +101,7 @@ func (f *Farewell) keep(ctx context.Context, key string, write func(context.Cont
 		w.CloseWithError(errors.Join(err, archive.Close()))
 	}()
 	err = f.files.Put(ctx, key, "application/zip", r)
-	r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever still writes stops
+	_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // it never fails; whoever still writes stops
 	<-written
 	return rows, err
 }
