@@ -154,7 +154,7 @@ var auditedWrites = []struct {
 		`ann as landlord: update import_batches mapping ["","email"] → ["fullName","email"], on_existing "update" → "fill"
 		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`,
 	},
-	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
+	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": null}`, "", ``},
 	{
 		"cancelImport", "ann", "tenants file", nil, "",
 		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`,

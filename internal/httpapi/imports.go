@@ -331,7 +331,7 @@ type editImportRowInput struct {
 	N    int32 `path:"n" minimum:"1" maximum:"10000" doc:"Which row, as the list counts them"`
 	Body struct {
 		Field importField `json:"field" example:"email" doc:"What the cell holds"`
-		Value string      `json:"value" maxLength:"10000" example:"ada@example.com"`
+		Value *text       `json:"value" nullable:"true" maxLength:"10000" example:"ada@example.com" doc:"null empties the cell"`
 	}
 }
 
@@ -339,7 +339,11 @@ func (a *API) editImportRow(ctx context.Context, in *editImportRowInput) (*shown
 	if in.Body.Field == "" {
 		return nil, invalid("/field", "names no field")
 	}
-	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), in.Body.Value); err != nil {
+	value := ""
+	if in.Body.Value != nil {
+		value = string(*in.Body.Value)
+	}
+	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), value); err != nil {
 		return nil, err
 	}
 	var batch query.ImportBatch

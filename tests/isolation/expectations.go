@@ -109,6 +109,7 @@ const (
 // What only triggers write follows from what is recorded.
 var unrecorded = map[string]string{
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
+	"app.import_rows":               "what the rows did is recorded where they did it, and their import is",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
 	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",

@@ -251,6 +251,8 @@ func TestTemporaryTypes(t *testing.T) {
 		case "":
 		case "text[]":
 			arguments = "'{tickets}'"
+		case "uuid[],uuid[],uuid[],uuid[]":
+			arguments = "'{}', '{}', '{}', '{}'"
 		default:
 			arguments = "'" + uuid.NewString() + "'"
 		}
