@@ -1,4 +1,5 @@
--- audit_log: who changed what, written by app.record_changes and changed by nobody.
+-- audit_log: who changed what, written by app.record_changes and changed by nobody. It goes
+-- with the landlord who leaves.
 --
 --            rowhouse_landlord   rowhouse_clerk
 --   select   own
@@ -22,3 +23,14 @@ create policy landlord_select_audit_log on app.audit_log for select to rowhouse_
 
 create policy clerk_insert_audit_log on app.audit_log for insert to rowhouse_clerk
     with check (true);
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id, id), delete on app.audit_log to rowhouse_remover;
+
+create policy remover_select_audit_log on app.audit_log for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_audit_log on app.audit_log for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

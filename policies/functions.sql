@@ -126,6 +126,25 @@ begin
 end
 $$;
 
+-- guard_account_deletion keeps the order in which a landlord leaves: nothing is removed
+-- before it was exported and the time to think it over has passed, nothing is cancelled
+-- once removal has begun, and what has ended stays so.
+create or replace function app.guard_account_deletion() returns trigger
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if new.state is distinct from old.state and new.state <> all (case old.state
+            when 'REQUESTED' then '{EXPORTED,CANCELLED,FAILED}'
+            when 'EXPORTED' then case when old.remove_after <= now() then '{REMOVING,CANCELLED,FAILED}' else '{CANCELLED,FAILED}' end
+            when 'REMOVING' then '{DONE,FAILED}'
+            else '{}' end::text[]) then
+        raise exception 'A deletion that is % can''t become %.', old.state, new.state using errcode = 'RH409';
+    end if;
+    return new;
+end
+$$;
+
 -- invite_hash is the SHA-256 of the invite token that the caller holds, or NULL.
 -- It needs no seal: who can name it holds the token.
 create or replace function app.invite_hash() returns bytea

@@ -28,7 +28,9 @@ begin
       from (values
                -- a mail that cannot leave is tried for about a day
                ('invite_mail', 'mail', 16),
-               ('import', 'import', 16)
+               -- each worker that is killed in the middle of an import costs it an attempt
+               ('import', 'import', 25),
+               ('account_deletion', 'accounts', 10)
            ) as k (name, queue, max_attempts)
      where k.name = of_kind;
     if not found then
@@ -88,10 +90,25 @@ begin
 end
 $$;
 
+-- enqueue_account_deletion queues the work on the caller's leaving.
+create or replace function app.enqueue_account_deletion() returns trigger
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    deletions uuid[] := array(select n.id from new_rows n where n.state = 'REQUESTED' and n.owner_user_id = (select app.current_user_id()));
+begin
+    if cardinality(deletions) > 0 then
+        perform app.enqueue_jobs('account_deletion', deletions);
+    end if;
+    return null;
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_enqueuer;
 
 -- Created here for the triggers of migrations; policy apply takes them away again.
 set local role rowhouse_enqueuer;
-grant execute on function app.enqueue_invite_mails(), app.enqueue_imports() to rowhouse_owner;
+grant execute on function app.enqueue_invite_mails(), app.enqueue_imports(), app.enqueue_account_deletion() to rowhouse_owner;
 set local role rowhouse_owner;

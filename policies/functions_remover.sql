@@ -236,5 +236,59 @@ begin
 end
 $$;
 
+-- remove_account_rows removes up to at_most rows of a landlord who leaves, of the first
+-- kind of which there are any, and returns how many those were: none when all are gone.
+-- The rest of what nobody deletes (events, the trail, consents) goes here and nowhere
+-- else; the policies let it go only while a deletion of the caller's is REMOVING. A new
+-- landlord's table has to be named.
+create or replace function app.remove_account_rows(at_most integer) returns integer
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    me      uuid := app.current_user_id();
+    kind    record;
+    removed integer;
+begin
+    if not exists (select from app.account_deletions d where d.owner_user_id = me and d.state = 'REMOVING') then
+        raise exception 'No removal of this account has begun.' using errcode = 'RH409';
+    end if;
+    -- children first, so that no cascade goes further than at_most
+    for kind in
+        select k.name, k.key
+          from (values ('contractor_search_results', 'id'), ('attachments', 'id'), ('ticket_comments', 'id'), ('ticket_events', 'id'),
+                       ('tickets', 'id'), ('tenancies', 'id'), ('tenant_invites', 'id'), ('tenants', 'id'), ('units', 'id'),
+                       ('properties', 'id'), ('import_rows', 'id'), ('import_batches', 'id'), ('contractors', 'id'),
+                       ('ticket_counters', 'owner_user_id'), ('sample_rows', 'row_id'), ('idempotency_keys', 'key'),
+                       ('support_accesses', 'id'), ('support_grants', 'id'), ('audit_log', 'id'))
+               as k (name, key)
+    loop
+        execute format('delete from app.%1$I where owner_user_id = $1 and %2$I = any (array(
+                            select k.%2$I from app.%1$I k where k.owner_user_id = $1 limit $2))', kind.name, kind.key)
+          using me, at_most;
+        get diagnostics removed = row_count;
+        if removed > 0 then
+            return removed;
+        end if;
+    end loop;
+    return 0;
+end
+$$;
+
+-- remove_profile removes the profile of a landlord who leaves and has nothing left, and
+-- says whether it did: whom another landlord knows as their tenant's login keeps it.
+create or replace function app.remove_profile() returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.landlord_cards c where c.owner_user_id = (select app.current_user_id());
+    delete from app.users u where u.id = (select app.current_user_id());
+    return found;
+exception when foreign_key_violation then
+    return false;
+end
+$$;
+
 set local role rowhouse_owner;
 revoke create on schema app from rowhouse_remover;

@@ -29,3 +29,14 @@ create policy tenant_select_landlord_cards on app.landlord_cards for select to r
 
 create policy clerk_all_landlord_cards on app.landlord_cards to rowhouse_clerk
     using (true) with check (true);
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id), delete on app.landlord_cards to rowhouse_remover;
+
+create policy remover_select_landlord_cards on app.landlord_cards for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_landlord_cards on app.landlord_cards for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

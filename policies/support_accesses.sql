@@ -35,3 +35,14 @@ create policy support_insert_support_accesses on app.support_accesses for insert
 -- for app.supported_landlord_id
 create policy clerk_select_support_accesses on app.support_accesses for select to rowhouse_clerk
     using (agent_user_id = (select app.current_user_id()));
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id, id), delete on app.support_accesses to rowhouse_remover;
+
+create policy remover_select_support_accesses on app.support_accesses for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_support_accesses on app.support_accesses for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

@@ -37,3 +37,14 @@ create policy support_select_support_grants on app.support_grants for select to 
 -- for app.supported_landlord_id and app.record_support_access
 create policy clerk_select_support_grants on app.support_grants for select to rowhouse_clerk
     using (revoked_at is null and expires_at > now() and (select app.is_operator()));
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id, id), delete on app.support_grants to rowhouse_remover;
+
+create policy remover_select_support_grants on app.support_grants for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_support_grants on app.support_grants for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

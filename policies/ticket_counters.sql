@@ -14,3 +14,14 @@ create policy boundary_all_ticket_counters on app.ticket_counters as restrictive
 
 create policy clerk_all_ticket_counters on app.ticket_counters to rowhouse_clerk
     using (true) with check (true);
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id), delete on app.ticket_counters to rowhouse_remover;
+
+create policy remover_select_ticket_counters on app.ticket_counters for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_ticket_counters on app.ticket_counters for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

@@ -35,3 +35,14 @@ create policy tenant_select_ticket_events on app.ticket_events for select to row
 
 create policy support_select_ticket_events on app.ticket_events for select to rowhouse_support
     using (owner_user_id = (select app.supported_landlord_id('{tickets}')));
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (owner_user_id, id), delete on app.ticket_events to rowhouse_remover;
+
+create policy remover_select_ticket_events on app.ticket_events for select to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id()));
+
+create policy remover_delete_ticket_events on app.ticket_events for delete to rowhouse_remover
+    using (owner_user_id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

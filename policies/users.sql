@@ -40,3 +40,14 @@ create policy user_update_users on app.users for update to rowhouse_user
 
 create policy clerk_select_users on app.users for select to rowhouse_clerk
     using (id = (select app.current_user_id()));
+
+-- for a landlord who leaves, and whose removal has begun (app.remove_account_rows, app.remove_profile)
+grant select (id), delete on app.users to rowhouse_remover;
+
+create policy remover_select_users on app.users for select to rowhouse_remover
+    using (id = (select app.current_user_id()));
+
+create policy remover_delete_users on app.users for delete to rowhouse_remover
+    using (id = (select app.current_user_id())
+           and exists (select from app.account_deletions d
+                        where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING'));

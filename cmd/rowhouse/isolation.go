@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"rowhouse/internal/apiurl"
 	"rowhouse/internal/config"
 	"rowhouse/internal/probe"
 	"rowhouse/internal/seed"
@@ -77,7 +78,7 @@ func (c isolationCmd) options(cfg config.Config) probe.Options {
 		A: probe.Landlord{Email: c.LandlordA, Password: cfg.CanaryAPassword},
 		B: probe.Landlord{Email: c.LandlordB, Password: cfg.CanaryBPassword},
 	}
-	if !probe.Loopback(c.URL) {
+	if !apiurl.Loopback(c.URL) {
 		return o
 	}
 	or := func(value *string, otherwise string) {

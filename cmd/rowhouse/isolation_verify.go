@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"rowhouse/internal/apiurl"
 	"rowhouse/internal/isolationreport"
-	"rowhouse/internal/probe"
 )
 
 type isolationVerifyCmd struct {
@@ -52,7 +52,7 @@ func (c isolationVerifyCmd) keys(ctx context.Context) ([]byte, error) {
 	if err != nil || !strings.Contains(c.Keys, "://") {
 		return readAll(c.Keys)
 	}
-	if u.Scheme != "https" && !probe.Loopback(c.Keys) {
+	if u.Scheme != "https" && !apiurl.Loopback(c.Keys) {
 		return nil, errors.New("keys that come from elsewhere must come over https")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)

@@ -25,7 +25,7 @@ import (
 type cli struct {
 	Dev     devCmd     `cmd:"" help:"Run the whole product on this machine: Postgres, auth, API and demo data."`
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
-	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites, run imports. Runs beside serve; several may run."`
+	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites. Runs beside serve; several may run."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
 		Plan    policyPlanCmd    `cmd:"" help:"Show what apply would change, as sentences and SQL."`
@@ -40,7 +40,7 @@ type cli struct {
 	} `cmd:"" help:"Look after what Supabase Auth tells of users."`
 	Seed            seedCmd            `cmd:"" help:"Sign up demo landlords and fill their books."`
 	MigrateLegacy   migrateLegacyCmd   `cmd:"" help:"Move the books of the old system in. Exit status 2: all done, but some rows are in the report."`
-	Import          importCmd          `cmd:"" help:"Import a spreadsheet of units or tenants through the API."`
+	Import          importCmd          `cmd:"" help:"Send a spreadsheet of units or tenants to a running server."`
 	Isolation       isolationCmd       `cmd:"" help:"Try from outside whether a running server keeps two landlords apart."`
 	IsolationVerify isolationVerifyCmd `cmd:"" help:"Check the signature of an isolation report."`
 	Version         versionCmd         `cmd:"" help:"Print the version."`

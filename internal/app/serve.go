@@ -111,6 +111,7 @@ func newAPI(ctx context.Context, cfg config.Config, version string) (*api, error
 		RequestTimeout: cfg.RequestTimeout, RatePerMinute: cfg.RatePerMinute,
 		EmailsProven: cfg.EmailsProven, InviteKeys: cfg.InviteKeys,
 		Contractors: contractors, Isolation: isolation, Mounts: mounts,
+		FilesInSession: cfg.StorageBucket != "", DeletionGrace: cfg.DeletionGrace,
 	}
 	if a.web != nil {
 		config.Session = a.web.Session

@@ -70,12 +70,16 @@ type Config struct {
 	StorageDir    string `env:"STORAGE_DIR" doc:"folder for tickets' files; several processes must share it; empty means ROWHOUSE_DIR/files"`
 	StorageBucket string `env:"STORAGE_BUCKET" doc:"private bucket of Supabase Storage for tickets' files, instead of a folder; needs SUPABASE_ANON_KEY and the policies that internal/storage describes"`
 
+	DeletionGrace time.Duration `env:"ACCOUNT_DELETION_GRACE" envDefault:"24h" doc:"how long a landlord who deletes their account may think it over: until then nothing is removed"`
+
 	IsolationReportKeys  string        `env:"ISOLATION_REPORT_KEYS" secret:"true" doc:"EC private keys of P-256 in PEM, one after another, for the isolation report; the first signs, all are published; empty leaves it unsigned"`
 	IsolationProbeReport string        `env:"ISOLATION_PROBE_REPORT" doc:"file that rowhouse isolation --json writes, for the isolation report, in which the probed address stands; empty knows of no probe"`
 	IsolationProbeMaxAge time.Duration `env:"ISOLATION_PROBE_MAX_AGE" envDefault:"3h" doc:"how old that file's run may be before the isolation report says that it is too long ago"`
 
 	CanaryAPassword string `env:"ROWHOUSE_CANARY_A_PASSWORD" secret:"true" doc:"isolation: password of --landlord-a"`
 	CanaryBPassword string `env:"ROWHOUSE_CANARY_B_PASSWORD" secret:"true" doc:"isolation: password of --landlord-b"`
+
+	Token string `env:"ROWHOUSE_TOKEN" secret:"true" doc:"import: your access token, unless --token-file names a file with it"`
 
 	DevDir          string `env:"ROWHOUSE_DIR" envDefault:".rowhouse" doc:"dev: where data and generated secrets are kept"`
 	DevPostgresPort int    `env:"DEV_POSTGRES_PORT" envDefault:"5499" doc:"dev: port of the embedded Postgres"`

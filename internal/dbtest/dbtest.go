@@ -279,6 +279,8 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 			values ($1, $2, $3, $4, 'image/jpeg', 3, sha256('x'), $1)`, []any{l.UserID, l.TicketID, l.UserID.String() + "/" + name, name + ".jpg"}},
 		{`insert into app.contractor_search_results (owner_user_id, ticket_id, provider, provider_place_id, name, trade, expires_at)
 			values ($1, $2, 'book', $3, $4, 'OTHER', now() + interval '1 day')`, []any{l.UserID, l.TicketID, name + "-place", name + " found"}},
+		{`insert into app.account_deletions (owner_user_id, state, remove_after, export_keys, exported_at, ended_at, created_by)
+			values ($1, 'CANCELLED', now(), array[$2], now(), now(), $1)`, []any{l.UserID, l.UserID.String() + "/" + name + "-export"}}, // kept after all
 		{`insert into app.sample_rows (owner_user_id, table_name, row_id) values ($1, 'units', gen_random_uuid())`, []any{l.UserID}}, // deleted meanwhile
 		{
 			`insert into app.support_grants (owner_user_id, id, areas, reason, landlord_name, expires_at, revoked_at, created_by)

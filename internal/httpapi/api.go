@@ -65,6 +65,13 @@ type Config struct {
 	// InviteKeys make the tokens of invites; the worker, which mails them, has the same.
 	InviteKeys invitetoken.Keyring
 
+	// FilesInSession says that Files open to their landlord's session alone: what a job
+	// can't do with them, that landlord's own requests go on with.
+	FilesInSession bool
+	// DeletionGrace is how long who deletes their account may think it over; with 0,
+	// removal begins as soon as the export is there.
+	DeletionGrace time.Duration
+
 	// Session, if not nil, stands before everything that needs a token and may give the
 	// request one: the session that a browser has with us, as an Authorization header.
 	Session func(http.Handler) http.Handler
@@ -82,9 +89,12 @@ type API struct {
 	document []byte
 	found    contractorSearch
 	report   *isolationreport.Reporter
+	leaving  leaving
 
 	imports   *imports.Importer
 	importing chan struct{} // holds an item for each file that is being read
+
+	spools spools
 
 	emailsProven bool
 	inviteKeys   invitetoken.Keyring
@@ -103,6 +113,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
 	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
+	a.spools = newSpools()
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")
 	}
@@ -114,6 +125,7 @@ func New(c Config) (*API, error) {
 		c.Isolation = isolationreport.New(isolationreport.Config{Version: c.Version})
 	}
 	a.report = c.Isolation
+	a.leaving = newLeaving(c)
 
 	r := chi.NewRouter()
 	r.Use(withRequestID, logRequests, recoverPanics, secureHeaders, withTimeout(c.RequestTimeout))
@@ -179,6 +191,7 @@ func (a *API) routes(api huma.API) {
 	change(api, http.MethodPatch, "/me", "updateMe", "Change your profile", a.patchMe)
 
 	a.onboardingRoutes(api)
+	a.accountRoutes(api)
 
 	list(api, "/dashboard", "getDashboard", "Show what there is and what waits to be done", a.getDashboard)
 	list(api, "/search", "search", "Search among all that is yours", a.search)
@@ -256,7 +269,11 @@ func creation(path, id, summary string) huma.Operation {
 }
 
 func change[I, O any](api huma.API, method, path, id, summary string, h handler[I, O]) {
-	register(api, method, path, id, summary, http.StatusOK, h, http.StatusForbidden, http.StatusConflict,
+	serve(api, changing(method, path, id, summary), h)
+}
+
+func changing(method, path, id, summary string) huma.Operation {
+	return describe(method, path, id, summary, http.StatusOK, http.StatusForbidden, http.StatusConflict,
 		http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 }
 

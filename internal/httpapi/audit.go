@@ -38,8 +38,8 @@ type auditEntry struct {
 	After       json.RawMessage `json:"after,omitempty" doc:"An object: of an update the columns that changed, of an insert the whole row. Secrets are ***."`
 }
 
-type listAuditInput struct {
-	Paging
+// AuditFilters say which entries of the trail.
+type AuditFilters struct {
 	Table     string     `query:"table" enum:"properties,units,tenants,tenancies,tenant_invites,contractors,tickets,ticket_comments,attachments,support_grants" doc:"Only changes of this kind of row."`
 	RowID     optionalID `query:"rowId" doc:"Only changes of this row."`
 	ActorKind string     `query:"actorKind" enum:"landlord,tenant,user,system" doc:"Only what such people did."`
@@ -48,10 +48,22 @@ type listAuditInput struct {
 	To        time.Time  `query:"to" example:"2026-12-01T00:00:00Z" doc:"Only before this moment (RFC 3339)."`
 }
 
+type listAuditInput struct {
+	Paging
+	AuditFilters
+}
+
 type listAuditOutput struct {
 	Body struct {
 		Audit      []auditEntry `json:"audit" nullable:"false"`
 		Pagination pagination   `json:"pagination"`
+	}
+}
+
+func (f AuditFilters) params() query.AuditPageParams {
+	return query.AuditPageParams{
+		TableName: given(f.Table), RowID: f.RowID.given(), ActorKind: given(f.ActorKind), Action: given(f.Action),
+		FromAt: given(f.From), ToAt: given(f.To),
 	}
 }
 
@@ -65,11 +77,9 @@ func (a *API) listAudit(ctx context.Context, in *listAuditInput) (*listAuditOutp
 	var rows []query.AuditEntry
 	var total int64
 	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().AuditPageWithCount(ctx, tx, query.AuditPageParams{
-			TableName: given(in.Table), RowID: in.RowID.given(), ActorKind: given(in.ActorKind), Action: given(in.Action),
-			FromAt: given(in.From), ToAt: given(in.To),
-			AfterAt: at, AfterID: id, RowOffset: w.offset, RowLimit: w.rows(),
-		})
+		page := in.params()
+		page.AfterAt, page.AfterID, page.RowOffset, page.RowLimit = at, id, w.offset, w.rows()
+		rows, total, err = query.New().AuditPageWithCount(ctx, tx, page)
 		return err
 	})
 	if err != nil {

@@ -19,10 +19,12 @@ import (
 
 // unaudited says why an operation that changes something leaves nothing in a trail.
 var unaudited = map[string]string{
-	"updateMe":          "a profile is its person's own, and in no landlord's books",
-	"updateOnboarding":  "it is the profile's too",
-	"editImportRow":     "a file's cells are nobody's books until it is run, and then the trail has what came of them",
-	"searchContractors": "what providers answer is kept for a while and is nobody's decision",
+	"updateMe":              "a profile is its person's own, and in no landlord's books",
+	"updateOnboarding":      "it is the profile's too",
+	"deleteAccount":         "a trail by itself, which outlives this one",
+	"cancelAccountDeletion": "likewise",
+	"editImportRow":         "a file's cells are nobody's books until it is run, and then the trail has what came of them",
+	"searchContractors":     "what providers answer is kept for a while and is nobody's decision",
 }
 
 // csvText is a spreadsheet.
@@ -41,6 +43,8 @@ var auditedWrites = []struct {
 }{
 	{"updateMe", "ann", "", `{"fullName": "Ann Example"}`, "", ``},
 	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
+	{"deleteAccount", "ann", "", `{"confirm": "delete my account"}`, "", ``},
+	{"cancelAccountDeletion", "ann", "", nil, "", ``},
 	{"addSampleData", "ann", "", nil, "", `
 		ann as landlord: insert properties
 		ann as landlord: insert units
@@ -149,22 +153,16 @@ var auditedWrites = []struct {
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
 	{"importTenants", "ann", "", csvText("who,email\nAda Byron,ada@example.com\n"), "tenants file", "ann as landlord: insert import_batches\n" +
 		"ann as landlord: update import_batches failed 0 → 1"},
-	{
-		"mapImport", "ann", "tenants file", `{"mapping": ["fullName", "email"], "onExisting": "fill"}`, "",
+	{"mapImport", "ann", "tenants file", `{"mapping": ["fullName", "email"], "onExisting": "fill"}`, "",
 		`ann as landlord: update import_batches mapping ["","email"] → ["fullName","email"], on_existing "update" → "fill"
-		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`,
-	},
-	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": null}`, "", ``},
-	{
-		"cancelImport", "ann", "tenants file", nil, "",
-		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`,
-	},
+		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`},
+	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
+	{"cancelImport", "ann", "tenants file", nil, "",
+		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
 	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id an id → an id, state "CANCELLED" → "UNDOING"`},
 	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
-	{
-		"runImport", "ann", "portfolio file", nil, "",
-		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`,
-	},
+	{"runImport", "ann", "portfolio file", nil, "",
+		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},

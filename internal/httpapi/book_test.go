@@ -65,6 +65,8 @@ func newBook(t testing.TB) *book {
 	fill(`insert into app.units (owner_user_id, id, property_id, name, status, created_by, created_at)
 		select p.owner, p.unit, h.property, 'Flat ' || p.n, (array['VACANT', 'OCCUPIED', 'OCCUPIED', 'OCCUPIED'])[1 + p.n % 4], p.owner, now() - random() * interval '300 days'
 		  from places p join places h on h.owner = p.owner and h.n = 1 + p.n % $1`, bookProperties)
+	fill(`insert into app.account_deletions (owner_user_id, state, remove_after, export_keys, created_by)
+		select owner, 'DONE', now(), array[owner || '/export'], owner from places where n <= 3`)
 	fill(`insert into app.sample_rows (owner_user_id, table_name, row_id) select owner, 'units', unit from places where n <= 3`)
 	fill(`insert into app.tenants (owner_user_id, id, user_id, first_name, last_name, email, unit_id, created_by, created_at)
 		select owner, tenant, login, 'Jo ' || n, 'Doe ' || n, 'jo' || n || '@example.com', unit, owner, now() - random() * interval '300 days' from places`)

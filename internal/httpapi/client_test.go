@@ -37,6 +37,7 @@ type object = map[string]any
 type service struct {
 	*dbtest.Database
 	url string
+	api http.Handler
 }
 
 // serve starts the API on a new database.
@@ -63,7 +64,7 @@ func serveOn(t testing.TB, d *dbtest.Database, opened *db.DB, set ...func(*httpa
 	require.NoError(t, err)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	return &service{Database: d, url: server.URL}
+	return &service{Database: d, url: server.URL, api: api}
 }
 
 // rows counts the rows of a table, past every policy.

@@ -38,17 +38,30 @@ type contractor struct {
 	UpdatedAt       time.Time  `json:"updatedAt"`
 }
 
-type listContractorsInput struct {
-	ListParams
+// ContractorFilters say which contractors, and in which order.
+type ContractorFilters struct {
+	Search
 	Sort     string `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
 	Trade    string `query:"trade" enum:"PLUMBING,ELECTRICAL,HVAC,APPLIANCE,STRUCTURAL,PEST,LOCKS_KEYS,CLEANING,NOISE,INTERNET_TV,EXTERIOR,OTHER,GENERAL" doc:"Only contractors of this trade."`
 	Archived string `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived contractors."`
+}
+
+type listContractorsInput struct {
+	Paging
+	ContractorFilters
 }
 
 type listContractorsOutput struct {
 	Body struct {
 		Contractors []contractor `json:"contractors" nullable:"false"`
 		Pagination  pagination   `json:"pagination"`
+	}
+}
+
+func (f ContractorFilters) params(w window) query.ContractorsPageParams {
+	return query.ContractorsPageParams{
+		Trade: given(f.Trade), Archived: archivedFilter(f.Archived), Q: strings.TrimSpace(f.Q),
+		Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 	}
 }
 
@@ -61,10 +74,7 @@ func (a *API) listContractors(ctx context.Context, in *listContractorsInput) (*l
 	var rows []query.Contractor
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().ContractorsPageWithCount(ctx, tx, query.ContractorsPageParams{
-			Trade: given(in.Trade), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
-			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
-		})
+		rows, total, err = query.New().ContractorsPageWithCount(ctx, tx, in.params(w))
 		return err
 	})
 	if err != nil {

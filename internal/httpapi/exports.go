@@ -3,99 +3,125 @@ package httpapi
 import (
 	"context"
 	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
-	"rowhouse/internal/csvfile"
 	"rowhouse/internal/db"
+	"rowhouse/internal/exports"
 	"rowhouse/internal/query"
 )
 
-// exports are the lists that a landlord takes with them, and their columns. Those of
-// units and tenants that can be changed are named as imports read them, so that the file
-// can be sent back.
-var exports = []struct {
-	list, id, summary string
-	columns           []string
-}{
-	{"units", "downloadUnits", "Download all units, to keep or to import again", []string{
-		"unit", "propertyName", "kind", "status", "address1", "address2", "city", "state", "postalCode", "country", "bedrooms", "bathrooms",
-		"areaM2", "unitRef", "id", "archivedAt", "createdAt",
-	}},
-	{"properties", "downloadProperties", "Download all properties", []string{
-		"name", "kind", "address1", "address2", "city", "state", "postalCode", "country", "latitude", "longitude", "externalRef", "id",
-		"archivedAt", "createdAt",
-	}},
-	{"tenants", "downloadTenants", "Download all tenants, to keep or to import again", []string{
-		"firstName", "lastName", "email", "phone", "unit", "propertyName", "tenantRef", "notes", "id", "archivedAt", "createdAt",
-	}},
-	{"tenancies", "downloadTenancies", "Download all tenancies", []string{
-		"firstName", "lastName", "email", "unit", "propertyName", "startDate", "endDate", "noticeGivenOn", "moveOutReason", "id",
-		"cancelledAt", "createdAt",
-	}},
-	{"tenant-invites", "downloadTenantInvites", "Download all invites", []string{
-		"firstName", "lastName", "email", "unitLabel", "state", "mailState", "sendCount", "sentAt", "lastError", "expiresAt", "claimedAt",
-		"id", "createdAt",
-	}},
-	{"contractors", "downloadContractors", "Download all contractors", []string{
-		"name", "trade", "phone", "email", "website", "address1", "address2", "city", "state", "postalCode", "country", "rating",
-		"licenseNo", "insuredUntil", "notes", "id", "archivedAt", "createdAt",
-	}},
-	{"tickets", "downloadTickets", "Download all tickets", []string{
-		"number", "title", "description", "status", "priority", "category", "unit", "propertyName", "firstName", "lastName", "contractor",
-		"dueAt", "scheduledAt", "resolvedAt", "closedAt", "costMinor", "currency", "id", "createdAt",
-	}},
-}
-
-// exportPart is how many rows are held at a time.
-const exportPart = 500
-
-// exportRoutes are the operations that give a landlord their lists as spreadsheets.
+// exportRoutes are the lists as spreadsheets. They have an address of their own, and
+// not another Accept of the list's: a link to it works in a browser, and curl -OJ saves
+// it under its name.
 func (a *API) exportRoutes(api huma.API) {
-	for _, export := range exports {
-		path := "/exports/" + export.list + ".csv"
-		list(api, path, export.id, export.summary, a.export(export.list, export.columns))
-		api.OpenAPI().Paths[prefix+path].Get.Responses["200"].Content = binary("text/csv")
-	}
+	export(api, a, "/units", "exportUnits", "Download your units as a spreadsheet", exports.Units,
+		func(f *UnitFilters) query.UnitsExportParams {
+			return query.UnitsExportParams{
+				Status: given(f.Status), Kind: given(f.Kind), PropertyID: f.PropertyID.given(),
+				Archived: archivedFilter(f.Archived), Q: strings.TrimSpace(f.Q), Sort: f.Sort,
+			}
+		})
+	export(api, a, "/properties", "exportProperties", "Download your properties as a spreadsheet", exports.Properties,
+		func(f *PropertyFilters) query.PropertiesPageParams { return f.params(window{sort: f.Sort}) })
+	export(api, a, "/tenants", "exportTenants", "Download your tenants as a spreadsheet", exports.Tenants,
+		func(f *TenantFilters) query.TenantsExportParams {
+			return query.TenantsExportParams{
+				UnitID: f.UnitID.given(), Archived: archivedFilter(f.Archived), Q: strings.TrimSpace(f.Q), Sort: f.Sort,
+			}
+		})
+	export(api, a, "/tenancies", "exportTenancies", "Download your tenancies as a spreadsheet", exports.Tenancies,
+		func(f *TenancyFilters) query.TenanciesExportParams {
+			return query.TenanciesExportParams{UnitID: f.UnitID.given(), TenantID: f.TenantID.given(), Status: given(f.Status), Sort: f.Sort}
+		})
+	export(api, a, "/tenant-invites", "exportTenantInvites", "Download your invites as a spreadsheet", exports.TenantInvites,
+		func(f *TenantInviteFilters) query.TenantInvitesPageParams { return f.params(window{sort: f.Sort}) })
+	export(api, a, "/tickets", "exportTickets", "Download your tickets as a spreadsheet", exports.Tickets,
+		func(f *TicketFilters) query.TicketsPageParams { return f.params(window{sort: f.Sort}) })
+	export(api, a, "/contractors", "exportContractors", "Download your contractors as a spreadsheet", exports.Contractors,
+		func(f *ContractorFilters) query.ContractorsPageParams { return f.params(window{sort: f.Sort}) })
+	export(api, a, "/audit", "exportAudit", "Download who changed what as a spreadsheet, newest first", exports.Audit,
+		func(f *AuditFilters) query.AuditPageParams { return f.params() })
 }
 
-// export writes a list as it is read, a part at a time, and each part in a transaction
-// of its own: a slow reader keeps no connection from others. Rows that come and go
-// meanwhile may be in it or not.
-func (a *API) export(list string, columns []string) handler[struct{}, csvContent] {
-	read := query.Exports[list]
-	return func(ctx context.Context, _ *struct{}) (*csvContent, error) {
-		part := func(ctx context.Context, after uuid.UUID) (rows []query.Exported, err error) {
-			err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-				rows, err = read(ctx, tx, after, exportPart)
-				return err
-			})
-			return rows, err
-		}
-		rows, err := part(ctx, uuid.Nil) // what fails at once is answered with a problem
-		if err != nil {
-			return nil, err
-		}
-		return csvBody(ctx, list+".csv", func(ctx context.Context, w io.Writer) error {
-			out := csvfile.NewWriter(w)
-			if err := out.Write(columns); err != nil {
-				return err
-			}
-			for len(rows) > 0 {
-				for _, row := range rows {
-					if err := out.Write(row.Cells); err != nil {
-						return err
-					}
-				}
-				if len(rows) < exportPart {
-					break
-				}
-				if rows, err = part(ctx, rows[len(rows)-1].ID); err != nil {
-					return err
-				}
-			}
-			return out.Flush()
-		}), nil
+// export registers a list as a spreadsheet, with the filters and orders of the list.
+func export[F, P, R any](api huma.API, a *API, path, id, summary string, table exports.Table[P, R], params func(*F) P) {
+	path += "/export.csv"
+	operation := describe(http.MethodGet, path, id, summary, http.StatusOK)
+	operation.Description = "A CSV file in UTF-8, with a byte order mark for Excel. Cells that a spreadsheet would run as a formula begin with an apostrophe; " +
+		"importing the file takes it away again. A file that is shorter than its Content-Length was cut off.\n\n" +
+		"Answers 429 export_under_way while two files of yours are being made or sent."
+	serve(api, operation, func(ctx context.Context, in *F) (*spreadsheet, error) {
+		return a.spreadsheet(ctx, table.Name, func(tx *db.Tx, w io.Writer) error {
+			return table.WriteCSV(ctx, tx, params(in), w)
+		})
+	})
+	api.OpenAPI().Paths[prefix+path].Get.Responses["200"].Content = binary("text/csv")
+}
+
+// spreadsheet is a file that is there as a whole before the first byte is sent.
+type spreadsheet struct {
+	ContentType   string `header:"Content-Type" doc:"text/csv; charset=utf-8"`
+	ContentLength string `header:"Content-Length" doc:"Its size in bytes"`
+	Disposition   string `header:"Content-Disposition" doc:"A name to save it under"`
+	Body          func(huma.Context)
+}
+
+// spreadsheet has write fill a file, in one transaction of the caller's, and sends it.
+//
+// Nothing is sent while the rows are read. Others wait for the connection, a statement
+// may take no longer than the database lets it, and neither can wait for somebody's
+// telephone line; and what fails until then is answered as any other request's failure.
+// What fails while sending cuts the connection, short of the length that was announced.
+func (a *API) spreadsheet(ctx context.Context, name string, write func(*db.Tx, io.Writer) error) (*spreadsheet, error) {
+	file, err := a.spools.open(ctx)
+	if err != nil {
+		return nil, err
 	}
+	if err := a.fill(ctx, file, write); err != nil {
+		file.close(ctx)
+		return nil, err
+	}
+	return &spreadsheet{
+		ContentType:   "text/csv; charset=utf-8",
+		ContentLength: strconv.FormatInt(file.size, 10),
+		Disposition: mime.FormatMediaType("attachment", map[string]string{
+			"filename": name + "-" + time.Now().UTC().Format(time.DateOnly) + ".csv",
+		}),
+		Body: func(hc huma.Context) {
+			defer file.close(ctx)
+			_, w := humachi.Unwrap(hc)
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendingTime(file.size))) // or the server's own holds
+			hc.SetStatus(http.StatusOK)
+			if _, err := io.Copy(hc.BodyWriter(), file); err != nil {
+				slog.WarnContext(ctx, "a download ended early", "error", err)
+				panic(http.ErrAbortHandler) // a file that is cut short must not look whole
+			}
+		},
+	}, nil
+}
+
+// fill has write fill a file in one transaction.
+func (a *API) fill(ctx context.Context, file *spool, write func(*db.Tx, io.Writer) error) error {
+	done, err := file.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) error {
+		return file.fill(func(w io.Writer) error { return write(tx, w) })
+	})
+}
+
+// sendingTime is how long sending so many bytes may take: what a file has, and more for
+// what is larger than one, down to a slow line's 64 KiB a second.
+func sendingTime(size int64) time.Duration {
+	return transferTime + time.Duration(size/(64<<10))*time.Second
 }

@@ -34,6 +34,17 @@ func (text) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	return s
 }
 
+// cell is what may stand in a spreadsheet: anything, or nothing, but NUL, which Postgres
+// keeps in no text. What of it is no value, its row is told.
+type cell string
+
+// TransformSchema adds what the type demands to what a field's tags do.
+func (cell) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Pattern = `^[^\x00]*$`
+	s.PatternDescription = "text without NUL"
+	return s
+}
+
 // email is an address alone, without a name: whether it takes mail, only mail can
 // tell.
 type email string

@@ -132,9 +132,9 @@ func (a *API) importRoutes(api huma.API) {
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
-	change(api, http.MethodPost, "/imports/{id}/run", "runImport", "Run an import", a.changeImport(a.imports.Start))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/run", "runImport", "Run an import")), a.changeImport(a.imports.Start))
 	change(api, http.MethodPost, "/imports/{id}/cancel", "cancelImport", "Stop an import; what was done stays", a.changeImport(a.imports.Cancel))
-	change(api, http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since", a.changeImport(a.imports.Undo))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since")), a.changeImport(a.imports.Undo))
 }
 
 type listImportsInput struct {
@@ -316,14 +316,12 @@ func (a *API) mapImport(ctx context.Context, in *mapImportInput) (*shown[importB
 	return a.showImport(ctx, in.ID)
 }
 
-// lockImport locks an import for the rest of the transaction, if it is the version that
-// the caller has read.
-func lockImport(ctx context.Context, tx *db.Tx, id uuid.UUID, m IfMatch) error {
+func (a *API) lockImport(ctx context.Context, tx *db.Tx, id uuid.UUID, m IfMatch) (query.ImportBatch, error) {
 	batch, err := query.New().ImportBatchLock(ctx, tx, id)
 	if err != nil {
-		return forbidMissing(err)
+		return batch, forbidMissing(err)
 	}
-	return m.check(batch.Version)
+	return batch, m.check(batch.Version)
 }
 
 type editImportRowInput struct {
@@ -331,7 +329,7 @@ type editImportRowInput struct {
 	N    int32 `path:"n" minimum:"1" maximum:"10000" doc:"Which row, as the list counts them"`
 	Body struct {
 		Field importField `json:"field" example:"email" doc:"What the cell holds"`
-		Value *text       `json:"value" nullable:"true" maxLength:"10000" example:"ada@example.com" doc:"null empties the cell"`
+		Value cell        `json:"value" maxLength:"10000" example:"ada@example.com"`
 	}
 }
 
@@ -339,11 +337,7 @@ func (a *API) editImportRow(ctx context.Context, in *editImportRowInput) (*shown
 	if in.Body.Field == "" {
 		return nil, invalid("/field", "names no field")
 	}
-	value := ""
-	if in.Body.Value != nil {
-		value = string(*in.Body.Value)
-	}
-	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), value); err != nil {
+	if err := a.imports.Edit(ctx, in.ID, in.N, string(in.Body.Field), string(in.Body.Value)); err != nil {
 		return nil, err
 	}
 	var batch query.ImportBatch
@@ -369,7 +363,7 @@ type changeImportInput struct {
 func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error) handler[changeImportInput, shown[importBatch]] {
 	return func(ctx context.Context, in *changeImportInput) (*shown[importBatch], error) {
 		err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-			if err := lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
+			if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
 				return err
 			}
 			return to(ctx, tx, in.ID)
@@ -383,7 +377,7 @@ func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error) ha
 
 func (a *API) deleteImport(ctx context.Context, in *removeInput) (*struct{}, error) {
 	return nil, a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		if err := lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
+		if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
 			return err
 		}
 		deleted, err := query.New().ImportDelete(ctx, tx, in.ID)

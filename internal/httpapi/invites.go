@@ -103,18 +103,31 @@ func (a *API) inviteTenant(ctx context.Context, in *createInput[InviteData]) (ou
 	return out, err
 }
 
-type listTenantInvitesInput struct {
-	ListParams
+// TenantInviteFilters say which invites, and in which order.
+type TenantInviteFilters struct {
+	Search
 	Sort     string     `query:"sort" enum:"createdAt,-createdAt" default:"-createdAt" doc:"Order; a minus turns it round."`
 	State    string     `query:"state" enum:"PENDING,EXPIRED,CLAIMED,REVOKED" doc:"Only invites in this state."`
 	TenantID optionalID `query:"tenantId" doc:"Only invites of this tenant."`
 	Email    email      `query:"email" example:"ada@example.com" doc:"Only invites to this address, whole and in any case."`
 }
 
+type listTenantInvitesInput struct {
+	Paging
+	TenantInviteFilters
+}
+
 type listTenantInvitesOutput struct {
 	Body struct {
 		TenantInvites []tenantInvite `json:"tenantInvites" nullable:"false"`
 		Pagination    pagination     `json:"pagination"`
+	}
+}
+
+func (f TenantInviteFilters) params(w window) query.TenantInvitesPageParams {
+	return query.TenantInvitesPageParams{
+		State: given(f.State), TenantID: f.TenantID.given(), Email: given(string(f.Email)), Q: strings.TrimSpace(f.Q),
+		Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 	}
 }
 
@@ -127,10 +140,7 @@ func (a *API) listTenantInvites(ctx context.Context, in *listTenantInvitesInput)
 	var rows []query.TenantInvitesPageRow
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().TenantInvitesPageWithCount(ctx, tx, query.TenantInvitesPageParams{
-			State: given(in.State), TenantID: in.TenantID.given(), Email: given(string(in.Email)), Q: strings.TrimSpace(in.Q),
-			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
-		})
+		rows, total, err = query.New().TenantInvitesPageWithCount(ctx, tx, in.params(w))
 		return err
 	})
 	if err != nil {

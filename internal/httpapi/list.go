@@ -18,10 +18,15 @@ type Paging struct {
 	Cursor string `query:"cursor" maxLength:"100" example:"*" doc:"To walk through everything: start with * and go on with pagination.nextCursor until it is null. Rows come in a fixed order; page and sort are ignored, filters hold. Rows made or deleted meanwhile disturb nothing else."`
 }
 
+// Search is the parameter of a list that can be searched.
+type Search struct {
+	Q string `query:"q" maxLength:"100" doc:"Search: part of a name, an address or a reference, in any case."`
+}
+
 // ListParams are the parameters of a list that can be searched.
 type ListParams struct {
 	Paging
-	Q string `query:"q" maxLength:"100" doc:"Search: part of a name, an address or a reference, in any case."`
+	Search
 }
 
 // pagination says where in a list an answer stands.

@@ -183,6 +183,7 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	filled := paths(t, b.landlord.as(t), b.tenant.as(t), bookToken)
+	b.exporting(t, b.landlord)
 	for _, test := range allPlanTests() {
 		t.Run(test.request, func(t *testing.T) {
 			method, path, _ := strings.Cut(test.request, " ")

@@ -32,17 +32,30 @@ type property struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
-type listPropertiesInput struct {
-	ListParams
+// PropertyFilters say which properties, and in which order.
+type PropertyFilters struct {
+	Search
 	Sort     string `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
 	Kind     string `query:"kind" enum:"house,apartment_building,condo,commercial,other" doc:"Only properties of this kind."`
 	Archived string `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived properties."`
+}
+
+type listPropertiesInput struct {
+	Paging
+	PropertyFilters
 }
 
 type listPropertiesOutput struct {
 	Body struct {
 		Properties []property `json:"properties" nullable:"false"`
 		Pagination pagination `json:"pagination"`
+	}
+}
+
+func (f PropertyFilters) params(w window) query.PropertiesPageParams {
+	return query.PropertiesPageParams{
+		Kind: given(f.Kind), Archived: archivedFilter(f.Archived), Q: strings.TrimSpace(f.Q),
+		Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 	}
 }
 
@@ -55,10 +68,7 @@ func (a *API) listProperties(ctx context.Context, in *listPropertiesInput) (*lis
 	var rows []query.Property
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().PropertiesPageWithCount(ctx, tx, query.PropertiesPageParams{
-			Kind: given(in.Kind), Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
-			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
-		})
+		rows, total, err = query.New().PropertiesPageWithCount(ctx, tx, in.params(w))
 		return err
 	})
 	if err != nil {

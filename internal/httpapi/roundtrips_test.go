@@ -73,6 +73,10 @@ var roundTripTests = []struct {
 	{"getOnboarding", "GET /onboarding", nil, nil, 2},
 	{"updateOnboarding", "PATCH /onboarding", object{"fullName": "Ann"}, nil, 5}, // and shows it, with what there is
 
+	{"getAccountDeletion", "GET /account/deletion", nil, nil, 2},
+	{"deleteAccount", "POST /account/deletion", object{"confirm": "delete my account"}, []string{`If-Match: "0"`}, 2}, // 412
+	{"cancelAccountDeletion", "POST /account/deletion/cancel", nil, nil, 2},
+	{"getAccountExport", "GET /account/deletion/export", nil, nil, 2},
 	{"addSampleData", "POST /onboarding/sample-data", nil, nil, 3},                            // and shows how far one is
 	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, nil, 3},                       // the places of files, too
 	{"deleteSampleData", "DELETE /onboarding/sample-data", nil, []string{`If-Match: "0"`}, 2}, // 412
@@ -158,16 +162,19 @@ var roundTripTests = []struct {
 	{"runImport", "POST {import}/run", nil, nil, 6},
 	{"cancelImport", "POST {import}/cancel", nil, nil, 7},
 	{"undoImport", "POST {cancelled import}/undo", nil, nil, 6},
-	{"downloadUnits", "GET /exports/units.csv", nil, nil, 2},
-	{"downloadProperties", "GET /exports/properties.csv", nil, nil, 2},
-	{"downloadTenants", "GET /exports/tenants.csv", nil, nil, 2},
-	{"downloadTenancies", "GET /exports/tenancies.csv", nil, nil, 2},
-	{"downloadTenantInvites", "GET /exports/tenant-invites.csv", nil, nil, 2},
-	{"downloadContractors", "GET /exports/contractors.csv", nil, nil, 2},
-	{"downloadTickets", "GET /exports/tickets.csv", nil, nil, 2},
 	{"downloadUnitsTemplate", "GET /imports/templates/units.csv", nil, nil, 0},
 	{"downloadTenantsTemplate", "GET /imports/templates/tenants.csv", nil, nil, 2},
 	{"downloadPortfolioTemplate", "GET /imports/templates/portfolio.csv", nil, nil, 0},
+
+	{"exportUnits", "GET /units/export.csv?q=1&archived=all", nil, nil, 2},
+	{"exportProperties", "GET /properties/export.csv", nil, nil, 2},
+	{"exportTenants", "GET /tenants/export.csv?sort=-createdAt", nil, nil, 2},
+	{"exportTenancies", "GET /tenancies/export.csv?status=ACTIVE", nil, nil, 2},
+	{"exportTenantInvites", "GET /tenant-invites/export.csv?state=PENDING", nil, nil, 2},
+	{"exportTickets", "GET /tickets/export.csv?status=NEW,OPEN", nil, nil, 2},
+	{"exportContractors", "GET /contractors/export.csv", nil, nil, 2},
+	{"exportAudit", "GET /audit/export.csv?table=units", nil, nil, 2},
+	{"exportUnits", "GET /units/export.csv?limit=1", nil, nil, 0},
 
 	{"listTickets", "GET /tickets", nil, nil, 2},
 	{"listTickets", "GET /tickets?q=1&sort=dueAt&status=NEW,OPEN&overdue=false", nil, nil, 2},

@@ -42,6 +42,9 @@ func TestReadStatements(t *testing.T) {
 		kim.get("/me").ok(http.StatusOK)
 		sides = append(sides, side{c, kim, s.newOperator(t), paths(t, c, kim, l.InviteToken)})
 	}
+	for _, side := range sides {
+		s.exporting(t, side.landlord)
+	}
 	require.Len(t, sides[1].landlord.get("/tickets?limit=100").list("tickets"), 61)
 	require.Len(t, sides[1].tenant.get("/portal/homes?limit=100").list("homes"), 61)
 

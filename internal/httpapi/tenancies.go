@@ -41,12 +41,17 @@ type warning struct {
 	Detail string `json:"detail" example:"Another tenancy of this unit overlaps." doc:"What it is about, for people"`
 }
 
-type listTenanciesInput struct {
-	Paging
+// TenancyFilters say which tenancies, and in which order.
+type TenancyFilters struct {
 	Sort     string     `query:"sort" enum:"startDate,-startDate,endDate" default:"-startDate" doc:"Order; a minus turns it round. By endDate, those without one come last."`
 	UnitID   optionalID `query:"unitId" doc:"Only tenancies of this unit."`
 	TenantID optionalID `query:"tenantId" doc:"Only tenancies of this tenant."`
 	Status   string     `query:"status" enum:"UPCOMING,ACTIVE,NOTICE_GIVEN,ENDED,CANCELLED" doc:"Only tenancies with this status."`
+}
+
+type listTenanciesInput struct {
+	Paging
+	TenancyFilters
 }
 
 type listTenanciesOutput struct {

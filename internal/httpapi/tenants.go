@@ -42,11 +42,17 @@ type currentTenancy struct {
 	EndDate   *date     `json:"endDate,omitempty" example:"2026-12-31" doc:"The last day, if there is one"`
 }
 
-type listTenantsInput struct {
-	ListParams
+// TenantFilters say which tenants, and in which order.
+type TenantFilters struct {
+	Search
 	Sort     string     `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round. By name is by last name, then first."`
 	UnitID   optionalID `query:"unitId" doc:"Only tenants who live in this unit."`
 	Archived string     `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived tenants."`
+}
+
+type listTenantsInput struct {
+	Paging
+	TenantFilters
 }
 
 type listTenantsOutput struct {

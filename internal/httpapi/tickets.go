@@ -64,8 +64,8 @@ type ticket struct {
 	UpdatedAt       time.Time  `json:"updatedAt"`
 }
 
-type listTicketsInput struct {
-	Paging
+// TicketFilters say which tickets, and in which order.
+type TicketFilters struct {
 	Q            string     `query:"q" maxLength:"100" doc:"Search: part of a title or a description, in any case, or a whole number."`
 	Sort         string     `query:"sort" enum:"createdAt,-createdAt,dueAt,-dueAt,number,-number,priority" default:"-createdAt" doc:"Order; a minus turns it round. By priority, emergencies come first."`
 	Status       []string   `query:"status" enum:"NEW,OPEN,IN_PROGRESS,ON_HOLD,RESOLVED,CLOSED,CANCELLED" doc:"Only tickets with this status, or with one of these, separated by commas."`
@@ -78,10 +78,29 @@ type listTicketsInput struct {
 	Archived     string     `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived tickets."`
 }
 
+type listTicketsInput struct {
+	Paging
+	TicketFilters
+}
+
 type listTicketsOutput struct {
 	Body struct {
 		Tickets    []ticket   `json:"tickets" nullable:"false"`
 		Pagination pagination `json:"pagination"`
+	}
+}
+
+func (f TicketFilters) params(w window) query.TicketsPageParams {
+	var overdue *bool
+	if f.Overdue != "" {
+		is := f.Overdue == "true"
+		overdue = &is
+	}
+	return query.TicketsPageParams{
+		Statuses: f.Status, Priority: given(f.Priority), Category: given(f.Category),
+		UnitID: f.UnitID.given(), TenantID: f.TenantID.given(), ContractorID: f.ContractorID.given(),
+		Overdue: overdue, Archived: archivedFilter(f.Archived), Q: strings.TrimSpace(f.Q),
+		Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 	}
 }
 
@@ -90,20 +109,10 @@ func (a *API) listTickets(ctx context.Context, in *listTicketsInput) (*listTicke
 	if err != nil {
 		return nil, err
 	}
-	var overdue *bool
-	if in.Overdue != "" {
-		is := in.Overdue == "true"
-		overdue = &is
-	}
 	var rows []query.TicketRow
 	var total int64
 	err = reading(ctx, a.db, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().TicketsPageWithCount(ctx, tx, query.TicketsPageParams{
-			Statuses: in.Status, Priority: given(in.Priority), Category: given(in.Category),
-			UnitID: in.UnitID.given(), TenantID: in.TenantID.given(), ContractorID: in.ContractorID.given(),
-			Overdue: overdue, Archived: archivedFilter(in.Archived), Q: strings.TrimSpace(in.Q),
-			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
-		})
+		rows, total, err = query.New().TicketsPageWithCount(ctx, tx, in.params(w))
 		return err
 	})
 	if err != nil {

@@ -35,13 +35,19 @@ type unit struct {
 	UpdatedAt  time.Time  `json:"updatedAt"`
 }
 
-type listUnitsInput struct {
-	ListParams
+// UnitFilters say which units, and in which order.
+type UnitFilters struct {
+	Search
 	Sort       string     `query:"sort" enum:"name,-name,createdAt,-createdAt" default:"name" doc:"Order; a minus turns it round."`
 	Status     string     `query:"status" enum:"VACANT,OCCUPIED,NOTICE,OFF_MARKET" doc:"Only units with this status."`
 	Kind       string     `query:"kind" enum:"apartment,house,room,parking,storage,office,shop,other" doc:"Only units of this kind."`
 	PropertyID optionalID `query:"propertyId" doc:"Only units in this property."`
 	Archived   string     `query:"archived" enum:"false,true,all" default:"false" doc:"Whether to show archived units."`
+}
+
+type listUnitsInput struct {
+	Paging
+	UnitFilters
 }
 
 type listUnitsOutput struct {

@@ -15,6 +15,7 @@ import (
 type entity struct {
 	id       uuid.UUID
 	archived bool
+	let      bool           // the unit, today: one that is VACANT shows as OCCUPIED
 	content  map[string]any // by column
 }
 
@@ -31,6 +32,7 @@ type found struct {
 func (f found) entity() (*entity, error) {
 	e := &entity{id: f.ID, archived: f.Archived}
 	err := json.Unmarshal(f.Content, &e.content)
+	e.let = e.content["let"] == true
 	maps.DeleteFunc(e.content, func(name string, _ any) bool { return !columns[name] })
 	return e, err
 }
@@ -99,6 +101,12 @@ func (c column) same(value string, kept any) bool {
 	return value == kept
 }
 
+// shows reports whether a file that says so of a unit says what it was shown: who sends
+// that back has said nothing of their own, and once the tenancy ends it is VACANT.
+func (e *entity) shows(status string, kept any) bool {
+	return e.let && status == "OCCUPIED" && kept == "VACANT"
+}
+
 // What an import does to what is there already.
 const (
 	Skip   = "skip"   // nothing
@@ -115,7 +123,7 @@ func merged(e *entity, of []column, fields map[string]string, onExisting string)
 	for _, c := range of {
 		value := fields[c.field]
 		kept := e.content[c.name]
-		if value == "" || c.same(value, kept) || onExisting == Skip || onExisting == Fill && kept != nil {
+		if value == "" || c.same(value, kept) || c.name == "status" && e.shows(value, kept) || onExisting == Skip || onExisting == Fill && kept != nil {
 			continue
 		}
 		item[c.name] = c.kept(value)

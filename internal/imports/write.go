@@ -149,7 +149,7 @@ func (c *chunk) findTenancies(ctx context.Context) error {
 	for i, r := range rows {
 		items[i] = r.tenancy()
 		items[i]["place"] = i
-		r.movesIn = true
+		r.movesIn = r.fields["startDate"] != "" || !r.livesThere()
 	}
 	all, err := c.q.ImportTenanciesFind(ctx, c.tx, encode(items))
 	if err != nil {
@@ -180,6 +180,12 @@ func (c *chunk) findTenancies(ctx context.Context) error {
 		r.changes[len(r.changes)-1].Version = now[id]
 	}
 	return err
+}
+
+// livesThere reports whether the books have the tenant in that unit: a row that names no
+// day tells nothing new then.
+func (r *row) livesThere() bool {
+	return !r.made("tenants") && r.tenant.content["unit_id"] == r.unit.id.String()
 }
 
 func (r *row) tenancy() map[string]any {

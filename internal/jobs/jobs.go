@@ -64,7 +64,7 @@ const (
 // queues are how many jobs of each queue run at a time in one process. Of mails more
 // than the mail server is given connections: those beyond step aside the sooner.
 // An import keeps a connection and a part of the server busy.
-var queues = map[string]int{"mail": 20, "import": 2}
+var queues = map[string]int{"mail": 20, "import": 2, "accounts": 2}
 
 // Job is one to do. The context of its work carries the landlord's identity, for
 // internal/db, and "job-" with the job's number as the request id.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -124,25 +123,3 @@ func (a answer) problem() string {
 }
 
 func (a answer) ok() bool { return a.status >= 200 && a.status < 300 }
-
-// checkURL refuses to send secrets in clear text over a network.
-func checkURL(name, text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.User != nil {
-		return fmt.Errorf("%s: want https://host, not %q", name, text)
-	}
-	if u.Scheme == "http" && !Loopback(text) {
-		return fmt.Errorf("%s: %s would carry passwords and tokens in clear text; only https:// will do, except for this machine", name, text)
-	}
-	return nil
-}
-
-// Loopback reports whether a URL is of this machine.
-func Loopback(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}

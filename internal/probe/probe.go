@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rowhouse/internal/apiurl"
 )
 
 // Options is what a run needs.
@@ -33,7 +35,7 @@ type Options struct {
 
 // Check says what is wrong with the options.
 func (o Options) Check() error {
-	missing := errors.Join(checkURL("URL of the API", o.URL), checkURL("URL of Supabase", o.SupabaseURL))
+	missing := errors.Join(apiurl.Check("URL of the API", o.URL), apiurl.Check("URL of Supabase", o.SupabaseURL))
 	for name, value := range map[string]string{
 		"the project's anon key": o.AnonKey, "landlord A": o.A.Email, "landlord B": o.B.Email,
 		"the password of landlord A": o.A.Password, "the password of landlord B": o.B.Password,

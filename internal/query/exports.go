@@ -2,50 +2,77 @@ package query
 
 import (
 	"context"
+	"iter"
+	"math"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
-// Exported is a row of an export: its id, by which the next part is found, and its
-// cells.
-type Exported struct {
-	ID    uuid.UUID
-	Cells []string
+// UnitsRows are all rows of UnitsExport, each as it comes.
+func (q *Queries) UnitsRows(ctx context.Context, db DBTX, arg UnitsExportParams) iter.Seq2[UnitsExportRow, error] {
+	return stream[UnitsExportRow](ctx, db, unitsExport, arg.Status, arg.Kind, arg.PropertyID, arg.Archived, arg.Q, arg.Sort)
 }
 
-// exported makes one type of what the queries for exports return.
-func exported[R ExportUnitsRow | ExportPropertiesRow | ExportTenantsRow | ExportTenanciesRow | ExportTenantInvitesRow | ExportContractorsRow | ExportTicketsRow](rows []R, err error) ([]Exported, error) {
-	all := make([]Exported, len(rows))
-	for i, row := range rows {
-		all[i] = Exported(row)
+// TenantsRows are all rows of TenantsExport, each as it comes.
+func (q *Queries) TenantsRows(ctx context.Context, db DBTX, arg TenantsExportParams) iter.Seq2[TenantsExportRow, error] {
+	return stream[TenantsExportRow](ctx, db, tenantsExport, arg.UnitID, arg.Archived, arg.Q, arg.Sort)
+}
+
+// TenanciesRows are all rows of TenanciesExport, each as it comes.
+func (q *Queries) TenanciesRows(ctx context.Context, db DBTX, arg TenanciesExportParams) iter.Seq2[TenanciesExportRow, error] {
+	return stream[TenanciesExportRow](ctx, db, tenanciesExport, arg.UnitID, arg.TenantID, arg.Status, arg.Sort)
+}
+
+// PropertiesRows are the rows of all pages of PropertiesPage, each as it comes.
+func (q *Queries) PropertiesRows(ctx context.Context, db DBTX, arg PropertiesPageParams) iter.Seq2[Property, error] {
+	return stream[Property](ctx, db, propertiesPage, arg.Kind, arg.Archived, arg.Q, nil, arg.Sort, 0, noLimit)
+}
+
+// ContractorsRows are the rows of all pages of ContractorsPage, each as it comes.
+func (q *Queries) ContractorsRows(ctx context.Context, db DBTX, arg ContractorsPageParams) iter.Seq2[Contractor, error] {
+	return stream[Contractor](ctx, db, contractorsPage, arg.Trade, arg.Archived, arg.Q, nil, arg.Sort, 0, noLimit)
+}
+
+// TenantInvitesRows are the rows of all pages of TenantInvitesPage, each as it comes.
+func (q *Queries) TenantInvitesRows(ctx context.Context, db DBTX, arg TenantInvitesPageParams) iter.Seq2[TenantInvitesPageRow, error] {
+	return stream[TenantInvitesPageRow](ctx, db, tenantInvitesPage, arg.State, arg.TenantID, arg.Email, arg.Q, nil, arg.Sort, 0, noLimit)
+}
+
+// TicketsRows are the rows of all pages of TicketsPage, each as it comes.
+func (q *Queries) TicketsRows(ctx context.Context, db DBTX, arg TicketsPageParams) iter.Seq2[TicketRow, error] {
+	return stream[TicketRow](ctx, db, ticketsPage, arg.Sort, arg.Statuses, arg.Priority, arg.Category, arg.UnitID, arg.TenantID,
+		arg.ContractorID, arg.Overdue, arg.Archived, arg.Q, nil, 0, noLimit)
+}
+
+// AuditRows are the rows of all pages of AuditPage, each as it comes.
+func (q *Queries) AuditRows(ctx context.Context, db DBTX, arg AuditPageParams) iter.Seq2[AuditEntry, error] {
+	return stream[AuditEntry](ctx, db, auditPage, arg.TableName, arg.RowID, arg.ActorKind, arg.Action, arg.FromAt, arg.ToAt,
+		nil, nil, 0, noLimit)
+}
+
+// noLimit is a page that ends where the list does.
+const noLimit = int64(math.MaxInt64)
+
+// stream runs a query, whose columns are R's fields in order, and yields its rows as
+// they come; one of them is in memory at a time. It ends with the first error. It is
+// done before db runs another statement.
+func stream[R any](ctx context.Context, db DBTX, sql string, args ...any) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
+		rows, err := db.Query(ctx, sql, args...)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			row, err := pgx.RowToStructByPos[R](rows)
+			if !yield(row, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(none, err)
+		}
 	}
-	return all, err
-}
-
-// Export reads a part of an export.
-type Export func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error)
-
-// Exports are the exports by the names of the lists.
-var Exports = map[string]Export{
-	"units": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportUnits(ctx, db, ExportUnitsParams{After: after, RowLimit: limit}))
-	},
-	"properties": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportProperties(ctx, db, ExportPropertiesParams{After: after, RowLimit: limit}))
-	},
-	"tenants": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportTenants(ctx, db, ExportTenantsParams{After: after, RowLimit: limit}))
-	},
-	"tenancies": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportTenancies(ctx, db, ExportTenanciesParams{After: after, RowLimit: limit}))
-	},
-	"tenant-invites": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportTenantInvites(ctx, db, ExportTenantInvitesParams{After: after, RowLimit: limit}))
-	},
-	"contractors": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportContractors(ctx, db, ExportContractorsParams{After: after, RowLimit: limit}))
-	},
-	"tickets": func(ctx context.Context, db DBTX, after uuid.UUID, limit int64) ([]Exported, error) {
-		return exported(New().ExportTickets(ctx, db, ExportTicketsParams{After: after, RowLimit: limit}))
-	},
 }

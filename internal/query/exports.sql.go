@@ -7,121 +7,98 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-const exportContractors = `-- name: ExportContractors :many
-select c.id, array_replace(array[c.name, c.trade, c.phone, c.email, c.website, c.address1, c.address2, c.city, c.state, c.postal_code,
-                                 c.country, c.rating::text, c.license_no, c.insured_until::text, c.notes, c.id::text, c.archived_at::text,
-                                 c.created_at::text], null, '')::text[] as cells
-  from app.contractors c
- where c.id > $1
- order by c.id
- limit $2::bigint
-`
-
-type ExportContractorsParams struct {
-	After    uuid.UUID
-	RowLimit int64
-}
-
-type ExportContractorsRow struct {
-	ID    uuid.UUID
-	Cells []string
-}
-
-func (q *Queries) ExportContractors(ctx context.Context, db DBTX, arg ExportContractorsParams) ([]ExportContractorsRow, error) {
-	rows, err := db.Query(ctx, exportContractors, arg.After, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExportContractorsRow{}
-	for rows.Next() {
-		var i ExportContractorsRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const exportProperties = `-- name: ExportProperties :many
-select p.id, array_replace(array[p.name, p.kind, p.address1, p.address2, p.city, p.state, p.postal_code, p.country, p.latitude::text,
-                                 p.longitude::text, p.external_ref, p.id::text, p.archived_at::text, p.created_at::text], null, '')::text[] as cells
-  from app.properties p
- where p.id > $1
- order by p.id
- limit $2::bigint
-`
-
-type ExportPropertiesParams struct {
-	After    uuid.UUID
-	RowLimit int64
-}
-
-type ExportPropertiesRow struct {
-	ID    uuid.UUID
-	Cells []string
-}
-
-func (q *Queries) ExportProperties(ctx context.Context, db DBTX, arg ExportPropertiesParams) ([]ExportPropertiesRow, error) {
-	rows, err := db.Query(ctx, exportProperties, arg.After, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExportPropertiesRow{}
-	for rows.Next() {
-		var i ExportPropertiesRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const exportTenancies = `-- name: ExportTenancies :many
-select y.id, array_replace(array[t.first_name, t.last_name, t.email, u.name, p.name, y.start_date::text, y.end_date::text,
-                                 y.notice_given_on::text, y.move_out_reason, y.id::text, y.cancelled_at::text, y.created_at::text], null, '')::text[] as cells
+const tenanciesExport = `-- name: TenanciesExport :many
+select y.id, u.name as unit_name, p.name as property_name, t.first_name, t.last_name, t.email, y.start_date, y.end_date,
+       case when y.cancelled_at is not null then 'CANCELLED'
+            when y.end_date < current_date then 'ENDED'
+            when y.start_date > current_date then 'UPCOMING'
+            when y.notice_given_on <= current_date then 'NOTICE_GIVEN'
+            else 'ACTIVE' end::text as status,
+       y.is_primary, y.notice_given_on, y.move_out_reason, y.cancelled_at, y.unit_id, y.tenant_id, y.created_at, y.updated_at
   from app.tenancies y
-  join app.tenants t on t.owner_user_id = y.owner_user_id and t.id = y.tenant_id
   join app.units u on u.owner_user_id = y.owner_user_id and u.id = y.unit_id
   left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
- where y.id > $1
- order by y.id
- limit $2::bigint
+  join app.tenants t on t.owner_user_id = y.owner_user_id and t.id = y.tenant_id
+ where ($1::uuid is null or y.unit_id = $1)
+   and ($2::uuid is null or y.tenant_id = $2)
+   and ($3::text is null
+        or $3 = case when y.cancelled_at is not null then 'CANCELLED'
+                                      when y.end_date < current_date then 'ENDED'
+                                      when y.start_date > current_date then 'UPCOMING'
+                                      when y.notice_given_on <= current_date then 'NOTICE_GIVEN'
+                                      else 'ACTIVE' end)
+ order by case when $4::text = 'startDate' then y.start_date end,
+          case when $4 = '-startDate' then y.start_date end desc,
+          case when $4 = 'endDate' then y.end_date end,
+          case when $4 = '-startDate' then y.id end desc,
+          y.id
 `
 
-type ExportTenanciesParams struct {
-	After    uuid.UUID
-	RowLimit int64
+type TenanciesExportParams struct {
+	UnitID   *uuid.UUID
+	TenantID *uuid.UUID
+	Status   *string
+	Sort     string
 }
 
-type ExportTenanciesRow struct {
-	ID    uuid.UUID
-	Cells []string
+type TenanciesExportRow struct {
+	ID            uuid.UUID
+	UnitName      string
+	PropertyName  *string
+	FirstName     string
+	LastName      string
+	Email         *string
+	StartDate     time.Time
+	EndDate       *time.Time
+	Status        string
+	IsPrimary     bool
+	NoticeGivenOn *time.Time
+	MoveOutReason *string
+	CancelledAt   *time.Time
+	UnitID        uuid.UUID
+	TenantID      uuid.UUID
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
 }
 
-func (q *Queries) ExportTenancies(ctx context.Context, db DBTX, arg ExportTenanciesParams) ([]ExportTenanciesRow, error) {
-	rows, err := db.Query(ctx, exportTenancies, arg.After, arg.RowLimit)
+func (q *Queries) TenanciesExport(ctx context.Context, db DBTX, arg TenanciesExportParams) ([]TenanciesExportRow, error) {
+	rows, err := db.Query(ctx, tenanciesExport,
+		arg.UnitID,
+		arg.TenantID,
+		arg.Status,
+		arg.Sort,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ExportTenanciesRow{}
+	items := []TenanciesExportRow{}
 	for rows.Next() {
-		var i ExportTenanciesRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
+		var i TenanciesExportRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UnitName,
+			&i.PropertyName,
+			&i.FirstName,
+			&i.LastName,
+			&i.Email,
+			&i.StartDate,
+			&i.EndDate,
+			&i.Status,
+			&i.IsPrimary,
+			&i.NoticeGivenOn,
+			&i.MoveOutReason,
+			&i.CancelledAt,
+			&i.UnitID,
+			&i.TenantID,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -132,80 +109,101 @@ func (q *Queries) ExportTenancies(ctx context.Context, db DBTX, arg ExportTenanc
 	return items, nil
 }
 
-const exportTenantInvites = `-- name: ExportTenantInvites :many
-select i.id, array_replace(array[t.first_name, t.last_name, i.email, i.unit_label,
-                                 case when i.claimed_at is not null then 'CLAIMED' when i.revoked_at is not null then 'REVOKED'
-                                      when i.expires_at <= now() then 'EXPIRED' else 'PENDING' end,
-                                 i.mail_state, i.send_count::text, i.sent_at::text, i.last_error, i.expires_at::text, i.claimed_at::text,
-                                 i.id::text, i.created_at::text], null, '')::text[] as cells
-  from app.tenant_invites i
-  join app.tenants t on t.owner_user_id = i.owner_user_id and t.id = i.tenant_id
- where i.id > $1
- order by i.id
- limit $2::bigint
-`
-
-type ExportTenantInvitesParams struct {
-	After    uuid.UUID
-	RowLimit int64
-}
-
-type ExportTenantInvitesRow struct {
-	ID    uuid.UUID
-	Cells []string
-}
-
-func (q *Queries) ExportTenantInvites(ctx context.Context, db DBTX, arg ExportTenantInvitesParams) ([]ExportTenantInvitesRow, error) {
-	rows, err := db.Query(ctx, exportTenantInvites, arg.After, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExportTenantInvitesRow{}
-	for rows.Next() {
-		var i ExportTenantInvitesRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const exportTenants = `-- name: ExportTenants :many
-select t.id, array_replace(array[t.first_name, t.last_name, t.email, t.phone, u.name, p.name, t.external_ref, t.notes, t.id::text,
-                                 t.archived_at::text, t.created_at::text], null, '')::text[] as cells
+const tenantsExport = `-- name: TenantsExport :many
+select t.id, t.first_name, t.last_name, t.email, t.phone, u.id as unit_id, u.name as unit_name, p.name as property_name,
+       y.start_date, y.end_date, t.external_ref, t.notes,
+       case when t.user_id is not null then 'CLAIMED'
+            when i.expires_at > now() then 'INVITED'
+            when i.expires_at is not null then 'EXPIRED'
+            else 'NOT_INVITED' end::text as portal_status,
+       t.archived_at, t.created_at, t.updated_at
   from app.tenants t
-  left join app.units u on u.owner_user_id = t.owner_user_id and u.id = t.unit_id
+  left join app.tenant_invites i
+         on i.owner_user_id = t.owner_user_id and i.tenant_id = t.id and i.claimed_at is null and i.revoked_at is null
+  left join app.tenancies y
+         on y.owner_user_id = t.owner_user_id
+        and y.id = (select c.id
+                      from app.tenancies c
+                     where c.owner_user_id = t.owner_user_id and c.tenant_id = t.id and c.cancelled_at is null
+                       and (c.end_date is null or c.end_date >= current_date)
+                     order by greatest(c.start_date, current_date), c.is_primary desc, c.start_date desc, c.id
+                     limit 1)
+  left join app.units u on u.owner_user_id = t.owner_user_id and u.id = coalesce(y.unit_id, t.unit_id)
   left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
- where t.id > $1
- order by t.id
- limit $2::bigint
+ where ($1::uuid is null or t.unit_id = $1)
+   and ($2::boolean is null or t.archived = $2)
+   and ($3::text = ''
+        or strpos(lower(concat_ws(' ', t.first_name, t.last_name, t.email, t.phone, t.external_ref)), lower($3)) > 0)
+ order by case when $4::text = 'name' then lower(t.last_name) end,
+          case when $4 = 'name' then lower(t.first_name) end,
+          case when $4 = '-name' then lower(t.last_name) end desc,
+          case when $4 = '-name' then lower(t.first_name) end desc,
+          case when $4 = 'createdAt' then t.created_at end,
+          case when $4 = '-createdAt' then t.created_at end desc,
+          case when $4 = '-createdAt' or $4 = '-name' then t.id end desc,
+          t.id
 `
 
-type ExportTenantsParams struct {
-	After    uuid.UUID
-	RowLimit int64
+type TenantsExportParams struct {
+	UnitID   *uuid.UUID
+	Archived *bool
+	Q        string
+	Sort     string
 }
 
-type ExportTenantsRow struct {
-	ID    uuid.UUID
-	Cells []string
+type TenantsExportRow struct {
+	ID           uuid.UUID
+	FirstName    string
+	LastName     string
+	Email        *string
+	Phone        *string
+	UnitID       *uuid.UUID
+	UnitName     *string
+	PropertyName *string
+	StartDate    *time.Time
+	EndDate      *time.Time
+	ExternalRef  *string
+	Notes        *string
+	PortalStatus string
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
-func (q *Queries) ExportTenants(ctx context.Context, db DBTX, arg ExportTenantsParams) ([]ExportTenantsRow, error) {
-	rows, err := db.Query(ctx, exportTenants, arg.After, arg.RowLimit)
+// TenantsExport has of each tenant's tenancies the one that runs, or else the one that
+// begins next. Where it is says where they live; without one the tenant's own unit does.
+func (q *Queries) TenantsExport(ctx context.Context, db DBTX, arg TenantsExportParams) ([]TenantsExportRow, error) {
+	rows, err := db.Query(ctx, tenantsExport,
+		arg.UnitID,
+		arg.Archived,
+		arg.Q,
+		arg.Sort,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ExportTenantsRow{}
+	items := []TenantsExportRow{}
 	for rows.Next() {
-		var i ExportTenantsRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
+		var i TenantsExportRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.FirstName,
+			&i.LastName,
+			&i.Email,
+			&i.Phone,
+			&i.UnitID,
+			&i.UnitName,
+			&i.PropertyName,
+			&i.StartDate,
+			&i.EndDate,
+			&i.ExternalRef,
+			&i.Notes,
+			&i.PortalStatus,
+			&i.ArchivedAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -216,85 +214,111 @@ func (q *Queries) ExportTenants(ctx context.Context, db DBTX, arg ExportTenantsP
 	return items, nil
 }
 
-const exportTickets = `-- name: ExportTickets :many
-select k.id, array_replace(array[k.number::text, k.title, k.description, k.status, k.priority, k.category, u.name, p.name, t.first_name,
-                                 t.last_name, c.name, k.due_at::text, k.scheduled_at::text, k.resolved_at::text, k.closed_at::text,
-                                 k.cost_minor::text, k.currency, k.id::text, k.created_at::text], null, '')::text[] as cells
-  from app.tickets k
-  join app.units u on u.owner_user_id = k.owner_user_id and u.id = k.unit_id
-  left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
-  left join app.tenants t on t.owner_user_id = k.owner_user_id and t.id = k.tenant_id
-  left join app.contractors c on c.owner_user_id = k.owner_user_id and c.id = k.contractor_id
- where k.id > $1
- order by k.id
- limit $2::bigint
-`
+const unitsExport = `-- name: UnitsExport :many
 
-type ExportTicketsParams struct {
-	After    uuid.UUID
-	RowLimit int64
-}
-
-type ExportTicketsRow struct {
-	ID    uuid.UUID
-	Cells []string
-}
-
-func (q *Queries) ExportTickets(ctx context.Context, db DBTX, arg ExportTicketsParams) ([]ExportTicketsRow, error) {
-	rows, err := db.Query(ctx, exportTickets, arg.After, arg.RowLimit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExportTicketsRow{}
-	for rows.Next() {
-		var i ExportTicketsRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const exportUnits = `-- name: ExportUnits :many
-
-select u.id, array_replace(array[u.name, p.name, u.kind, u.status, u.address1, u.address2, u.city, u.state, u.postal_code, u.country,
-                                 u.bedrooms::text, u.bathrooms::text, u.area_m2::text, u.external_ref, u.id::text,
-                                 u.archived_at::text, u.created_at::text], null, '')::text[] as cells
+select u.id, u.property_id, u.name, p.name as property_name, u.kind,
+       (case when u.status = 'VACANT'
+              and exists (select from app.tenancies y
+                           where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                             and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+             then 'OCCUPIED' else u.status end)::text as status,
+       u.address1, u.address2, u.city, u.state, u.postal_code, u.country, u.bedrooms, u.bathrooms, u.area_m2, u.external_ref,
+       u.archived_at, u.created_at, u.updated_at
   from app.units u
   left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
- where u.id > $1
- order by u.id
- limit $2::bigint
+ where ($1::text is null
+        or $1 = case when u.status = 'VACANT'
+                                       and exists (select from app.tenancies y
+                                                    where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+                                                      and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))
+                                      then 'OCCUPIED' else u.status end)
+   and ($2::text is null or u.kind = $2)
+   and ($3::uuid is null or u.property_id = $3)
+   and ($4::boolean is null or u.archived = $4)
+   and ($5::text = ''
+        or strpos(lower(concat_ws(' ', u.name, u.address1, u.address2, u.city, u.postal_code, u.external_ref)),
+                  lower($5)) > 0)
+ order by case when $6::text = 'name' then lower(u.name) end,
+          case when $6 = '-name' then lower(u.name) end desc,
+          case when $6 = 'createdAt' then u.created_at end,
+          case when $6 = '-createdAt' then u.created_at end desc,
+          case when $6 = '-createdAt' or $6 = '-name' then u.id end desc,
+          u.id
 `
 
-type ExportUnitsParams struct {
-	After    uuid.UUID
-	RowLimit int64
+type UnitsExportParams struct {
+	Status     *string
+	Kind       *string
+	PropertyID *uuid.UUID
+	Archived   *bool
+	Q          string
+	Sort       string
 }
 
-type ExportUnitsRow struct {
-	ID    uuid.UUID
-	Cells []string
+type UnitsExportRow struct {
+	ID           uuid.UUID
+	PropertyID   *uuid.UUID
+	Name         string
+	PropertyName *string
+	Kind         string
+	Status       string
+	Address1     *string
+	Address2     *string
+	City         *string
+	State        *string
+	PostalCode   *string
+	Country      *string
+	Bedrooms     *int16
+	Bathrooms    *float64
+	AreaM2       *float64
+	ExternalRef  *string
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }
 
-// What a landlord takes with them as spreadsheets: each row as texts, in the order of
-// its columns, a part of the table at a time along the primary key. Names of columns
-// are internal/httpapi's.
-func (q *Queries) ExportUnits(ctx context.Context, db DBTX, arg ExportUnitsParams) ([]ExportUnitsRow, error) {
-	rows, err := db.Query(ctx, exportUnits, arg.After, arg.RowLimit)
+// Lists that are written to a spreadsheet with what they refer to by name: a person
+// reads names, and an import finds its rows again by them. Filters and orders are those
+// of UnitsPage, TenantsPage and TenanciesPage. The other lists show names already, and
+// are written as their pages are read. Rows are sent as they are found: a landlord's
+// whole list is in nobody's memory.
+func (q *Queries) UnitsExport(ctx context.Context, db DBTX, arg UnitsExportParams) ([]UnitsExportRow, error) {
+	rows, err := db.Query(ctx, unitsExport,
+		arg.Status,
+		arg.Kind,
+		arg.PropertyID,
+		arg.Archived,
+		arg.Q,
+		arg.Sort,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ExportUnitsRow{}
+	items := []UnitsExportRow{}
 	for rows.Next() {
-		var i ExportUnitsRow
-		if err := rows.Scan(&i.ID, &i.Cells); err != nil {
+		var i UnitsExportRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PropertyID,
+			&i.Name,
+			&i.PropertyName,
+			&i.Kind,
+			&i.Status,
+			&i.Address1,
+			&i.Address2,
+			&i.City,
+			&i.State,
+			&i.PostalCode,
+			&i.Country,
+			&i.Bedrooms,
+			&i.Bathrooms,
+			&i.AreaM2,
+			&i.ExternalRef,
+			&i.ArchivedAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -11,6 +11,26 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type AccountDeletion struct {
+	OwnerUserID     uuid.UUID
+	ID              uuid.UUID
+	State           string
+	RemoveAfter     time.Time
+	ExportKeys      []string
+	ExportedThrough *uuid.UUID
+	RowsExported    int64
+	RowsRemoved     int64
+	FilesRemoved    int64
+	ProfileKept     bool
+	ExportedAt      *time.Time
+	EndedAt         *time.Time
+	ClaimedUntil    *time.Time
+	Version         int32
+	CreatedBy       uuid.UUID
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
 type Attachment struct {
 	OwnerUserID uuid.UUID
 	ID          uuid.UUID

@@ -20,6 +20,9 @@ import (
 // ErrNotFound says that there is no file under a key.
 var ErrNotFound = errors.New("no such file")
 
+// ErrNoSession says that a store opens to a user's own session alone, and there is none.
+var ErrNoSession = errors.New("nobody's token to open the bucket with")
+
 // Store keeps files under keys. It is safe for use from several goroutines.
 type Store interface {
 	// Put keeps what it reads from r until its end under a key that is not taken

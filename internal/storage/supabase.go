@@ -86,7 +86,7 @@ func (s *Supabase) Delete(ctx context.Context, key string) error {
 func (s *Supabase) send(ctx context.Context, method, key, mediaType string, body io.Reader) (*http.Response, error) {
 	token, ok := auth.Token(ctx)
 	if !ok {
-		return nil, errors.New("nobody's token to open the bucket with")
+		return nil, ErrNoSession
 	}
 	headers := map[string]string{"Apikey": s.anonKey}
 	if mediaType != "" {

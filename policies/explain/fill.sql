@@ -109,6 +109,7 @@ select owner, pg_temp.id('result', n, k), ticket, 'book', 'place-' || k, 'Found 
 insert into app.audit_log (owner_user_id, id, at, actor_user_id, actor_kind, action, table_name, row_id)
 select owner, pg_temp.id('audit', n, k), at, owner, 'landlord', 'insert', 'units', unit from book;
 
+insert into app.account_deletions (owner_user_id, state, remove_after, created_by, created_at) select owner, 'CANCELLED', at, owner, at from book;
 insert into app.sample_rows (owner_user_id, table_name, row_id) select owner, 'units', unit from book;
 
 insert into app.import_batches (owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, state, row_count,

@@ -14,15 +14,22 @@ on conflict (owner_user_id, lower(name)) do nothing
 returning id, version, name;
 
 -- ImportUnitsFind finds units by id, or by name: in a property, in none, or anywhere. It
--- locks them, for what was compared must be what is changed.
+-- locks them, for what was compared must be what is changed. Beside their columns it says
+-- whether they are let today.
 -- name: ImportUnitsFind :many
-select (i.item ->> 'place')::integer as place, u.id, u.version, u.archived, to_jsonb(u)::jsonb as content
+select (i.item ->> 'place')::integer as place, u.id, u.version, u.archived,
+       (to_jsonb(u) || jsonb_build_object('let', exists (select from app.tenancies y
+            where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+              and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))))::jsonb as content
   from jsonb_array_elements(@sent::jsonb) as i (item)
   join app.units u on u.id = (i.item ->> 'id')::uuid
    for no key update of u;
 
 -- name: ImportUnitsFindByName :many
-select (i.item ->> 'place')::integer as place, u.id, u.version, u.archived, to_jsonb(u)::jsonb as content
+select (i.item ->> 'place')::integer as place, u.id, u.version, u.archived,
+       (to_jsonb(u) || jsonb_build_object('let', exists (select from app.tenancies y
+            where y.owner_user_id = u.owner_user_id and y.unit_id = u.id and y.cancelled_at is null
+              and y.start_date <= current_date and (y.end_date is null or y.end_date >= current_date))))::jsonb as content
   from jsonb_array_elements(@sent::jsonb) as i (item)
   join app.units u on lower(u.name) = lower(i.item ->> 'name')
                   and ((i.item ->> 'anywhere')::boolean or u.property_id is not distinct from (i.item ->> 'property_id')::uuid)
@@ -57,12 +64,16 @@ select (i.item ->> 'place')::integer as place, t.id, t.version, t.archived, to_j
    for no key update of t;
 
 -- ImportTenantsFindByName finds who has no address in the file: by name and, if the file
--- says where they live, there.
+-- says where they live, there, as a tenant's unit or a tenancy has it.
 -- name: ImportTenantsFindByName :many
 select (i.item ->> 'place')::integer as place, t.id, t.version, t.archived, to_jsonb(t)::jsonb as content
   from jsonb_array_elements(@sent::jsonb) as i (item)
   join app.tenants t on lower(t.last_name) = lower(i.item ->> 'last_name') and lower(t.first_name) = lower(i.item ->> 'first_name')
-                    and ((i.item ->> 'unit_id')::uuid is null or t.unit_id = (i.item ->> 'unit_id')::uuid)
+                    and ((i.item ->> 'unit_id')::uuid is null or t.unit_id = (i.item ->> 'unit_id')::uuid
+                         or exists (select from app.tenancies y
+                                     where y.owner_user_id = t.owner_user_id and y.tenant_id = t.id
+                                       and y.unit_id = (i.item ->> 'unit_id')::uuid and y.cancelled_at is null
+                                       and (y.end_date is null or y.end_date >= current_date)))
  order by t.created_at, t.id
    for no key update of t;
 

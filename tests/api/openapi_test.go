@@ -166,7 +166,7 @@ func answers(t *testing.T, where string, op operation, resolve func(schema) sche
 		"replace": change, "update": {"403", "412", "413", "415"},
 		// what is not a row but happens to one
 		"invite": {"403", "409", "413", "415", "422"}, "resend": change, "revoke": change, "cancel": change, "reopen": change, "add": change,
-		"import": {"403", "409", "413", "415", "422"}, "map": change, "edit": change, "run": change, "undo": change, "download": {},
+		"import": {"403", "409", "413", "415", "422"}, "map": change, "edit": change, "run": change, "undo": change, "download": {}, "export": {},
 		"search": {}, "save": {"403", "409"}, "claim": {"403", "404", "409"},
 	}
 	kind := regexp.MustCompile(`^[a-z]+`).FindString(op.OperationID)

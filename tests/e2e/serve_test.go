@@ -175,7 +175,7 @@ func TestMalformedVariables(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "dev", "serve", "migrate", "policy", "policy plan", "policy apply", "policy drift", "seed", "version"} {
+	for _, command := range []string{"", "dev", "serve", "migrate", "import", "policy", "policy plan", "policy apply", "policy drift", "seed", "version"} {
 		code, output := outcome(t, nil, append(strings.Fields(command), "--help")...)
 		require.Zero(t, code, command)
 		for _, v := range config.Variables() {
@@ -184,7 +184,7 @@ func TestHelp(t *testing.T) {
 			require.Contains(t, output, v.Default, command)
 		}
 	}
-	for _, command := range []string{"dev", "serve", "migrate", "policy plan", "policy apply", "policy drift", "seed", "version"} {
+	for _, command := range []string{"dev", "serve", "migrate", "import", "policy plan", "policy apply", "policy drift", "seed", "version"} {
 		_, output := outcome(t, nil, "--help")
 		require.Contains(t, output, command)
 	}

@@ -33,6 +33,8 @@ type table struct {
 	// owner is the column that says whose a row is; empty for tables that are no
 	// landlord's.
 	owner string
+	// outlives says that a row stays when its owner has left, and so refers to no user.
+	outlives bool
 	// byTriggers says that only triggers write it.
 	byTriggers bool
 	// ownerFollows says that a trigger takes the owner from the row that is referred to.
@@ -92,6 +94,15 @@ func looksUp(condition string) grants {
 // remover is what rowhouse_remover may do with what landlords delete.
 var remover = grants{reads: all, deletes: true}
 
+// leaves is what it may do with what nobody deletes, but who leaves.
+func leaves(owner, reads string) grants {
+	self := owner + " = (select app.current_user_id())"
+	return grants{reads: reads, deletes: true, rows: map[string]rule{
+		"select": {using: self},
+		"delete": {using: self + " and exists (select from app.account_deletions d where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING')"},
+	}}
+}
+
 const (
 	guardOwned   = "guard_owned_row BEFORE UPDATE"
 	recordInsert = "record_insert AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.record_changes()"
@@ -108,9 +119,10 @@ const (
 // unrecorded says why changes of a landlord's table leave nothing in the audit trail.
 // What only triggers write follows from what is recorded.
 var unrecorded = map[string]string{
+	"app.account_deletions":         "what happened to it is in the row itself, which outlives the trail",
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
-	"app.import_rows":               "what the rows did is recorded where they did it, and their import is",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
+	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
 	"app.sample_rows":               "it says which rows are samples; those themselves are recorded",
 	"app.support_accesses":          "a trail itself, which nobody can change",
 }
@@ -125,6 +137,7 @@ var tables = map[string]table{
 			"tell_role_change AFTER UPDATE ... FOR EACH ROW WHEN ((old.is_admin IS DISTINCT FROM new.is_admin)) EXECUTE FUNCTION app.tell_role_change('id')",
 		},
 		grants: map[string]grants{
+			"rowhouse_remover":  leaves("id", "id"),
 			"rowhouse_clerk":    {reads: "id is_admin email", rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_landlord": {reads: all, rows: each("id = (select app.current_user_id())", "select")},
 			"rowhouse_user": {
@@ -141,6 +154,7 @@ var tables = map[string]table{
 			"rowhouse_landlord": {reads: all},
 			"rowhouse_tenant":   {reads: all, rows: each(landlords, "select")},
 			"rowhouse_clerk":    {reads: all, inserts: all, updates: all, rows: each("true", "all")},
+			"rowhouse_remover":  leaves("owner_user_id", "owner_user_id"),
 		},
 	},
 	"app.properties": {
@@ -178,6 +192,20 @@ var tables = map[string]table{
 		"rowhouse_tenant":   {reads: all, inserts: "key operation request_hash", updates: "answer"},
 		"rowhouse_remover":  remover,
 	}},
+	"app.account_deletions": {
+		owner: "owner_user_id", outlives: true, fixed: ownedColumns,
+		triggers: []string{
+			guardOwned, "guard_account_deletion BEFORE UPDATE",
+			"enqueue_account_deletion AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_account_deletion()",
+		},
+		grants: map[string]grants{
+			"rowhouse_landlord": {
+				reads: all, inserts: "remove_after",
+				updates: "state export_keys exported_through rows_exported rows_removed files_removed profile_kept exported_at ended_at claimed_until",
+			},
+			"rowhouse_remover": {reads: "owner_user_id state"},
+		},
+	},
 	"app.sample_rows": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{
 		"rowhouse_landlord": {reads: all, inserts: "table_name row_id"},
 		"rowhouse_remover":  remover,
@@ -276,7 +304,8 @@ var tables = map[string]table{
 		owner: "owner_user_id", byTriggers: true, fixed: "owner_user_id last_number",
 		boundary: rule{using: either(hidden, clerk)},
 		grants: map[string]grants{
-			"rowhouse_clerk": {reads: all, inserts: all, updates: all, rows: each("true", "all")},
+			"rowhouse_clerk":   {reads: all, inserts: all, updates: all, rows: each("true", "all")},
+			"rowhouse_remover": leaves("owner_user_id", "owner_user_id"),
 		},
 	},
 	"app.tickets": {
@@ -343,7 +372,8 @@ var tables = map[string]table{
 				reads: "id owner_user_id ticket_id type from_value to_value actor_kind created_at",
 				rows:  each("type in ('created', 'status') and "+ofTheirs, "select"),
 			},
-			"rowhouse_clerk": {inserts: all, rows: each("true", "insert")},
+			"rowhouse_clerk":   {inserts: all, rows: each("true", "insert")},
+			"rowhouse_remover": leaves("owner_user_id", "owner_user_id id"),
 		},
 	},
 	"app.attachments": {
@@ -367,6 +397,7 @@ var tables = map[string]table{
 		grants: map[string]grants{
 			"rowhouse_landlord": {reads: all},
 			"rowhouse_clerk":    {inserts: all, rows: each("true", "insert")},
+			"rowhouse_remover":  leaves("owner_user_id", "owner_user_id id"),
 		},
 	},
 	"app.support_grants": {
@@ -381,7 +412,8 @@ var tables = map[string]table{
 			"rowhouse_support": {
 				reads: "owner_user_id id areas reason landlord_name expires_at created_at", rows: each(operator, "select"),
 			},
-			"rowhouse_clerk": {reads: "owner_user_id id areas expires_at revoked_at", rows: each(operator, "select")},
+			"rowhouse_clerk":   {reads: "owner_user_id id areas expires_at revoked_at", rows: each(operator, "select")},
+			"rowhouse_remover": leaves("owner_user_id", "owner_user_id id"),
 		},
 	},
 	"app.support_accesses": {
@@ -401,6 +433,7 @@ var tables = map[string]table{
 			"rowhouse_clerk": {
 				reads: "owner_user_id id grant_id agent_user_id at transaction_id", rows: each(agent, "select"),
 			},
+			"rowhouse_remover": leaves("owner_user_id", "owner_user_id id"),
 		},
 	},
 	"app.import_batches": {
@@ -473,14 +506,17 @@ var loose = map[string]string{
 	"app.tenancies.created_by": "kept", "app.tenant_invites.created_by": "kept", "app.tenants.created_by": "kept",
 	"app.ticket_comments.created_by": "kept", "app.tickets.created_by": "kept", "app.units.created_by": "kept",
 	"app.ticket_events.actor_user_id": "kept", "app.audit_log.actor_user_id": "kept", "app.support_grants.created_by": "kept",
-	"app.support_accesses.agent_user_id": "kept",
-	"app.sample_rows.row_id":             "of one of several tables, and of rows that are gone",
-	"app.tenant_invites.mail_id":         "names a mail, and no row",
-	"app.audit_log.row_id":               "of any table, and of rows that are gone",
-	"app.import_batches.created_by":      "kept",
-	"app.import_batches.job_id":          "names a job, and no row",
-	"app.import_rows.unit_id":            "what the row was about, kept when that is gone",
-	"app.import_rows.tenant_id":          "likewise",
+	"app.support_accesses.agent_user_id":     "kept",
+	"app.account_deletions.owner_user_id":    "outlives the account",
+	"app.account_deletions.exported_through": "how far an export is",
+	"app.account_deletions.created_by":       "kept",
+	"app.sample_rows.row_id":                 "of one of several tables, and of rows that are gone",
+	"app.tenant_invites.mail_id":             "names a mail, and no row",
+	"app.audit_log.row_id":                   "of any table, and of rows that are gone",
+	"app.import_batches.created_by":          "kept",
+	"app.import_batches.job_id":              "names a job, and no row",
+	"app.import_rows.unit_id":                "what the row was about, kept when that is gone",
+	"app.import_rows.tenant_id":              "likewise",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
@@ -540,6 +576,10 @@ var functions = map[string]function{
 	"app.supported_landlord_id(text[])":                aboutCaller,
 	"app.record_support_access()":                      trigger("rowhouse_clerk"),
 	"app.delete_sample_rows()":                         removal,
+	"app.remove_account_rows(integer)":                 removal,
+	"app.remove_profile()":                             removal,
+	"app.guard_account_deletion()":                     trigger("rowhouse_owner"),
+	"app.enqueue_account_deletion()":                   trigger(enqueuer),
 	"app.delete_unit(uuid)":                            removal,
 	"app.delete_property(uuid)":                        removal,
 	"app.delete_tenant(uuid)":                          removal,
@@ -631,7 +671,7 @@ var namedIDs = map[string]string{
 
 // rowByRow are the operations that take many rows and judge each by itself, with the
 // place of an id in one: a foreign one is refused inside an answer that is a success.
-var rowByRow = map[string]string{"inviteTenants": "tenants.unitId"}
+var rowByRow = map[string]hole{"inviteTenants": {"body", "tenants.unitId"}}
 
 // byInvite are the operations for who holds an invite's token, and public those of
 // them that need no other.

@@ -67,7 +67,8 @@ func newSite(t testing.TB, change ...func(*httpapi.Config)) *site {
 	consent := w.SupportGrant(t, w.a, "properties", "tenants", "tickets", "contractors")
 	w.before = w.others(t)
 	for _, l := range []dbtest.Landlord{w.a, w.b} {
-		for _, key := range w.column(t, "app.attachments", "storage_key", l.UserID) {
+		exports := list(t, w, fmt.Sprintf("select unnest(export_keys) from app.account_deletions where owner_user_id = '%s'", l.UserID))
+		for _, key := range append(exports, w.column(t, "app.attachments", "storage_key", l.UserID)...) {
 			require.NoError(t, files.Put(t.Context(), key, "image/jpeg", strings.NewReader("jpg")))
 		}
 	}
@@ -127,6 +128,14 @@ type answer struct {
 	Headers http.Header // without those that are about the time
 	Limits  http.Header // those of the rate limit
 	Body    string
+}
+
+// empty reports whether an answer is a list, or a spreadsheet, without rows.
+func (a answer) empty() bool {
+	if strings.HasPrefix(a.Headers.Get("Content-Type"), "text/csv") {
+		return strings.Count(a.Body, "\n") == 1
+	}
+	return strings.Contains(a.Body, `"total":0`)
 }
 
 // build is a request as a client sends it, and its body.
@@ -310,7 +319,7 @@ func TestForeignIDsThroughHTTP(t *testing.T) {
 				switch {
 				case place.in == "query":
 					want = []int{http.StatusOK}
-					require.Contains(t, nobodys.Body, `"total":0`)
+					require.True(t, nobodys.empty(), "%s: %s", o.OperationID, nobodys.Body)
 				case o.method == http.MethodGet:
 					want = []int{http.StatusNotFound}
 				case place.in == "body" && o.method != http.MethodPost:
@@ -335,12 +344,11 @@ func TestForeignIDsRowByRow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, o := range operations(t, s.api.Document()) {
-		name, ok := rowByRow[o.OperationID]
+		place, ok := rowByRow[o.OperationID]
 		if !ok {
 			continue
 		}
-		place := hole{"body", name}
-		_, member, _ := strings.Cut(name, ".")
+		_, member, _ := strings.Cut(place.name, ".")
 		ask := func(id string) answer {
 			s.number = 7 // always the same row
 			return s.send(t, request{operation: o, values: map[hole]string{place: id}, token: s.caller(o)})
@@ -470,6 +478,41 @@ func TestForeignTextsThroughHTTP(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExportsThroughHTTP reads the spreadsheets of all of A's lists, and looks for
+// every text and every id that is in B's rows and not in A's.
+func TestExportsThroughHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	seen := map[string]bool{}
+	for _, o := range operations(t, s.api.Document()) {
+		if !strings.HasSuffix(o.path, "/export.csv") {
+			continue
+		}
+		r := request{operation: o, token: s.caller(o), query: url.Values{}}
+		for _, p := range o.Parameters {
+			if p.Name == "archived" {
+				r.query.Set("archived", "all")
+			}
+		}
+		a := s.send(t, r)
+		require.Equal(t, http.StatusOK, a.Status, a.Body)
+		require.False(t, a.empty(), o.OperationID)
+		collection := strings.TrimSuffix(strings.TrimPrefix(o.path, "/api/v1/"), "/export.csv")
+		name := map[string]string{"audit": "app.audit_log"}[collection]
+		if name == "" {
+			name = collections[collection]
+		}
+		for _, id := range s.column(t, name, "id", s.a.UserID) {
+			require.Contains(t, a.Body, id, "%s: a row of A's is not in it", o.OperationID)
+		}
+		for _, id := range s.ofB {
+			require.True(t, slices.Contains(s.ofA, id) || !strings.Contains(a.Body, id), "%s holds %s of B's", o.OperationID, id)
+		}
+		seen[name] = true
+	}
+	require.Len(t, seen, 8)
 }
 
 // TestWithoutTokenThroughHTTP calls every operation without a right to.

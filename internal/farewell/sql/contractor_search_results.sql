@@ -1,0 +1,1 @@
+select t.id, row_to_json(t)::text from app.contractor_search_results t where t.id > $1 order by t.id limit $2
