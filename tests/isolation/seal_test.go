@@ -251,6 +251,8 @@ func TestTemporaryTypes(t *testing.T) {
 		case "":
 		case "text[]":
 			arguments = "'{tickets}'"
+		case "integer":
+			arguments = "1"
 		case "uuid[],uuid[],uuid[],uuid[]":
 			arguments = "'{}', '{}', '{}', '{}'"
 		default:
