@@ -153,16 +153,22 @@ var auditedWrites = []struct {
 		`ann as landlord: update import_batches created 0 → 1, state "UPLOADED" → "CHECKED"`},
 	{"importTenants", "ann", "", csvText("who,email\nAda Byron,ada@example.com\n"), "tenants file", "ann as landlord: insert import_batches\n" +
 		"ann as landlord: update import_batches failed 0 → 1"},
-	{"mapImport", "ann", "tenants file", `{"mapping": ["fullName", "email"], "onExisting": "fill"}`, "",
+	{
+		"mapImport", "ann", "tenants file", `{"mapping": ["fullName", "email"], "onExisting": "fill"}`, "",
 		`ann as landlord: update import_batches mapping ["","email"] → ["fullName","email"], on_existing "update" → "fill"
-		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`},
+		 ann as landlord: update import_batches created 0 → 1, failed 1 → 0, state "UPLOADED" → "CHECKED"`,
+	},
 	{"editImportRow", "ann", "tenants file", `{"field": "email", "value": ""}`, "", ``},
-	{"cancelImport", "ann", "tenants file", nil, "",
-		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`},
+	{
+		"cancelImport", "ann", "tenants file", nil, "",
+		`ann as landlord: update import_batches created 1 → 0, done 0 → 1, finished_at null → a time, skipped 0 → 1, state "CHECKED" → "CANCELLED"`,
+	},
 	{"undoImport", "ann", "tenants file", nil, "", `ann as landlord: update import_batches job_id an id → an id, state "CANCELLED" → "UNDOING"`},
 	{"deleteImport", "ann", "units file", nil, "", `ann as landlord: delete import_batches`},
-	{"runImport", "ann", "portfolio file", nil, "",
-		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`},
+	{
+		"runImport", "ann", "portfolio file", nil, "",
+		`ann as landlord: update import_batches job_id an id → an id, started_at null → a time, state "CHECKED" → "RUNNING"`,
+	},
 
 	{"createSupportGrant", "ann", "", `{"areas": ["tickets"], "hours": 1, "reason": "A look"}`, "consent", `ann as landlord: insert support_grants`},
 	{"revokeSupportGrant", "ann", "consent", nil, "", `ann as landlord: update support_grants revoked_at null → a time`},
