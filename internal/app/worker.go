@@ -10,7 +10,6 @@ import (
 
 	"rowhouse/internal/config"
 	"rowhouse/internal/db"
-	"rowhouse/internal/errs"
 	"rowhouse/internal/farewell"
 	"rowhouse/internal/imports"
 	"rowhouse/internal/invitemail"
@@ -68,7 +67,7 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
 		Kinds: []jobs.Kind{
-			invites.Kind(), importKind(imports.New(d)), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+			invites.Kind(), imports.New(d).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
 		},
 	})
 	if err != nil {
@@ -76,34 +75,6 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 		return nil, err
 	}
 	return w, nil
-}
-
-// An import works for so long at a time, and then lets another have its turn; in the
-// rest of a job's time, its last chunk ends.
-const (
-	importTurn    = 20 * time.Second
-	importTimeout = time.Minute
-	// importWait is how long an import waits for a database that is away or busy. That is
-	// no fault of the import, and it is not given up over it.
-	importWait = 3 * time.Second
-)
-
-func importKind(im *imports.Importer) jobs.Kind {
-	return jobs.Kind{
-		Name: "import", Timeout: importTimeout, PerLandlord: 1,
-		Work: func(ctx context.Context, job jobs.Job) error {
-			done, err := im.Work(ctx, job.ID, time.Now().Add(importTurn))
-			switch {
-			case errs.KindOf(err) == errs.Unavailable:
-				slog.WarnContext(ctx, "an import waits for the database", "error", err)
-				return jobs.Later(importWait)
-			case err == nil && !done:
-				return jobs.Later(0)
-			}
-			return err
-		},
-		GaveUp: func(ctx context.Context, job jobs.Job, _ error) error { return im.GiveUp(ctx, job.ID) },
-	}
 }
 
 func (w *worker) close() {
