@@ -316,12 +316,14 @@ func (a *API) mapImport(ctx context.Context, in *mapImportInput) (*shown[importB
 	return a.showImport(ctx, in.ID)
 }
 
-func (a *API) lockImport(ctx context.Context, tx *db.Tx, id uuid.UUID, m IfMatch) (query.ImportBatch, error) {
+// lockImport locks an import for the rest of the transaction, if it is the version that
+// the caller has read.
+func lockImport(ctx context.Context, tx *db.Tx, id uuid.UUID, m IfMatch) error {
 	batch, err := query.New().ImportBatchLock(ctx, tx, id)
 	if err != nil {
-		return batch, forbidMissing(err)
+		return forbidMissing(err)
 	}
-	return batch, m.check(batch.Version)
+	return m.check(batch.Version)
 }
 
 type editImportRowInput struct {
@@ -363,7 +365,7 @@ type changeImportInput struct {
 func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error) handler[changeImportInput, shown[importBatch]] {
 	return func(ctx context.Context, in *changeImportInput) (*shown[importBatch], error) {
 		err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-			if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
+			if err := lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
 				return err
 			}
 			return to(ctx, tx, in.ID)
@@ -377,7 +379,7 @@ func (a *API) changeImport(to func(context.Context, *db.Tx, uuid.UUID) error) ha
 
 func (a *API) deleteImport(ctx context.Context, in *removeInput) (*struct{}, error) {
 	return nil, a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		if _, err := a.lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
+		if err := lockImport(ctx, tx, in.ID, in.IfMatch); err != nil {
 			return err
 		}
 		deleted, err := query.New().ImportDelete(ctx, tx, in.ID)

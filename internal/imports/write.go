@@ -202,7 +202,7 @@ func (c *chunk) updateUnits(ctx context.Context) error {
 	if Kind(c.batch.Kind) == Tenants {
 		return nil
 	}
-	return c.update(ctx, updates{
+	return c.update(updates{
 		table: "units",
 		of:    func(r *row) *entity { return r.unit },
 		item: func(r *row) (map[string]any, bool) {
@@ -219,7 +219,7 @@ func (c *chunk) updateUnits(ctx context.Context) error {
 
 // updateTenants also moves those who move in.
 func (c *chunk) updateTenants(ctx context.Context) error {
-	return c.update(ctx, updates{
+	return c.update(updates{
 		table: "tenants",
 		of:    func(r *row) *entity { return r.tenant },
 		item: func(r *row) (map[string]any, bool) {
@@ -250,7 +250,7 @@ type updates struct {
 
 // update changes what the rows are about, and notes what was there before. If several
 // rows of a file are about the same, what the first says counts.
-func (c *chunk) update(ctx context.Context, u updates) error {
+func (c *chunk) update(u updates) error {
 	type wish struct {
 		row  *row
 		item map[string]any

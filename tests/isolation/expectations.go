@@ -672,7 +672,7 @@ var namedIDs = map[string]string{
 
 // rowByRow are the operations that take many rows and judge each by itself, with the
 // place of an id in one: a foreign one is refused inside an answer that is a success.
-var rowByRow = map[string]hole{"inviteTenants": {"body", "tenants.unitId"}}
+var rowByRow = map[string]string{"inviteTenants": "tenants.unitId"}
 
 // byInvite are the operations for who holds an invite's token, and public those of
 // them that need no other.

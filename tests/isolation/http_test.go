@@ -344,11 +344,12 @@ func TestForeignIDsRowByRow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, o := range operations(t, s.api.Document()) {
-		place, ok := rowByRow[o.OperationID]
+		name, ok := rowByRow[o.OperationID]
 		if !ok {
 			continue
 		}
-		_, member, _ := strings.Cut(place.name, ".")
+		place := hole{"body", name}
+		_, member, _ := strings.Cut(name, ".")
 		ask := func(id string) answer {
 			s.number = 7 // always the same row
 			return s.send(t, request{operation: o, values: map[hole]string{place: id}, token: s.caller(o)})

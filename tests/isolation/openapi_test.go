@@ -133,7 +133,7 @@ func (o operation) holes(t testing.TB) []hole {
 		case member.Format == "uuid":
 			all = append(all, hole{"body", name})
 		case member.is("array") && member.Items != nil && len(member.Items.Enum) > 0: // words, not ids
-		case member.is("array") && strings.HasPrefix(rowByRow[o.OperationID].name, name+"."): // TestForeignIDsRowByRow
+		case member.is("array") && strings.HasPrefix(rowByRow[o.OperationID], name+"."): // TestForeignIDsRowByRow
 		case likeID.MatchString(name), member.is("object"), member.is("array"):
 			require.Fail(t, "say how to fill this in", "%s: member %s of the body", o.OperationID, name)
 		}

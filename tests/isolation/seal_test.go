@@ -255,6 +255,8 @@ func TestTemporaryTypes(t *testing.T) {
 			arguments = "'{tickets}'"
 		case "integer":
 			arguments = "0" // rows at most
+		case "uuid[],uuid[],uuid[],uuid[]":
+			arguments = "'{}', '{}', '{}', '{}'"
 		default:
 			arguments = "'" + uuid.NewString() + "'"
 		}
