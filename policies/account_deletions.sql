@@ -14,7 +14,7 @@ grant select on app.account_deletions to rowhouse_landlord;
 grant insert (remove_after) on app.account_deletions to rowhouse_landlord;
 grant update (state, export_keys, exported_through, rows_exported, rows_removed, files_removed, profile_kept, exported_at, ended_at,
               claimed_until) on app.account_deletions to rowhouse_landlord;
-grant select (owner_user_id, state) on app.account_deletions to rowhouse_remover;
+grant select (owner_user_id, id, state) on app.account_deletions to rowhouse_remover;
 
 create policy boundary_all_account_deletions on app.account_deletions as restrictive to public
     using (owner_user_id = (select app.current_user_id()))

@@ -28,7 +28,8 @@ begin
       from (values
                -- a mail that cannot leave is tried for about a day
                ('invite_mail', 'mail', 16),
-               ('import', 'import', 16),
+               -- each worker that is killed in the middle of an import costs it an attempt
+               ('import', 'import', 25),
                ('account_deletion', 'accounts', 10),
                ('export', 'exports', 10)
            ) as k (name, queue, max_attempts)

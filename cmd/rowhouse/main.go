@@ -25,7 +25,7 @@ import (
 type cli struct {
 	Dev     devCmd     `cmd:"" help:"Run the whole product on this machine: Postgres, auth, API and demo data."`
 	Serve   serveCmd   `cmd:"" help:"Run the API against DATABASE_URL and SUPABASE_URL."`
-	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites, run imports. Runs beside serve; several may run."`
+	Worker  workerCmd  `cmd:"" help:"Do what is queued: mail tenants' invites. Runs beside serve; several may run."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this build's roles, schema, policies and seal keys."`
 	Policy  struct {
 		Plan    policyPlanCmd    `cmd:"" help:"Show what apply would change, as sentences and SQL."`

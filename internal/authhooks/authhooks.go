@@ -43,9 +43,8 @@ import (
 )
 
 const (
-	// databaseTime is how long a call waits for the database. A sign-in is not worth
-	// more: it does without.
-	databaseTime = 700 * time.Millisecond
+	// defaultPatience is what a sign-in is worth: it does without.
+	defaultPatience = 700 * time.Millisecond
 	// databaseCalls is how many use it at a time, out of a pool of 16 by default.
 	databaseCalls = 4
 	// mailTime is how long a call waits for the mail server. The provider gives up after
@@ -77,21 +76,23 @@ type Config struct {
 	PublicURL string
 	SendMail  func(context.Context, mail.Message) error
 
+	// Patience is how long a call waits for the database; 0 means 700 ms.
+	Patience time.Duration
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
 }
 
 type hooks struct {
-	db           *db.DB
-	verifier     *verifier
-	secrets      [][]byte // digests of those of the webhook
-	gate         gate
-	mails        *mails
-	forged       *httprate.RateLimiter
-	turns        chan struct{} // held while the database is used
-	databaseTime time.Duration
-	unkept       atomic.Int64 // profiles that were not kept since the start
-	now          func() time.Time
+	db       *db.DB
+	verifier *verifier
+	secrets  [][]byte // digests of those of the webhook
+	gate     gate
+	mails    *mails
+	forged   *httprate.RateLimiter
+	turns    chan struct{} // held while the database is used
+	patience time.Duration
+	unkept   atomic.Int64 // profiles that were not kept since the start
+	now      func() time.Time
 }
 
 // New returns the receivers, by name under the path where they are mounted. It
@@ -100,10 +101,13 @@ func New(c Config) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
 	h := &hooks{
 		db: c.DB, gate: gate{closed: c.SignupsClosed, disposable: c.DisposableAllowed},
 		forged: httprate.NewRateLimiter(forgedPerMinute, time.Minute, httprate.WithResponseHeaders(httprate.ResponseHeaders{})),
-		turns:  make(chan struct{}, databaseCalls), databaseTime: databaseTime, now: c.Now,
+		turns:  make(chan struct{}, databaseCalls), patience: c.Patience, now: c.Now,
 	}
 	if c.Secrets == "" && c.WebhookSecret == "" {
 		return nil, errors.New("auth hooks: there is no secret")
@@ -154,7 +158,7 @@ var busy = &errs.Error{
 // What takes longer goes on until it notices that its time is up.
 func (h *hooks) within(ctx context.Context, use func(context.Context) error) error {
 	// not cut short by a caller that went away: it may have been heard by half
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.databaseTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.patience)
 	select {
 	case h.turns <- struct{}{}:
 	case <-ctx.Done():

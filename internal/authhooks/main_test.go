@@ -81,7 +81,7 @@ func serve(t testing.TB, set ...func(*authhooks.Config)) *receivers {
 
 func serveOn(t testing.TB, d *dbtest.Database, set ...func(*authhooks.Config)) *receivers {
 	t.Helper()
-	c := authhooks.Config{DB: d.DB, Secrets: secretOne, WebhookSecret: webhookSecret, PublicURL: publicURL}
+	c := authhooks.Config{DB: d.DB, Secrets: secretOne, WebhookSecret: webhookSecret, PublicURL: publicURL, Patience: time.Minute}
 	for _, f := range set {
 		f(&c)
 	}

@@ -284,7 +284,7 @@ func TestDatabaseAway(t *testing.T) {
 			t.Parallel()
 			there := dbtest.New(t)
 			address, goAway := away(t, there)
-			r := serveOn(t, there, func(c *authhooks.Config) { c.DB = opened(t, address) })
+			r := serveOn(t, there, func(c *authhooks.Config) { c.DB, c.Patience = opened(t, address), 1500*time.Millisecond })
 			// so that connections are open, if there can be any
 			r.claims(r.call("custom-access-token", tokenCall(newUser("before@example.com"))))
 			before := r.profiles()
@@ -322,7 +322,7 @@ func TestDatabaseAway(t *testing.T) {
 // those that are held up by a slow one do not take the API's connections.
 func TestDatabaseBusy(t *testing.T) {
 	t.Parallel()
-	r := serve(t)
+	r := serve(t, func(c *authhooks.Config) { c.Patience = 2 * time.Second })
 	user := newUser("ann@example.com")
 	require.Equal(t, "true", string(r.claims(r.call("custom-access-token", tokenCall(user)))["rowhouse.dev/profile"]))
 	lock, err := r.Admin.Begin(t.Context())
@@ -437,7 +437,7 @@ func lazily(t testing.TB, d *dbtest.Database, id string) {
 	files, err := storage.NewDisk(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = files.Close() })
-	hooks, err := authhooks.New(authhooks.Config{DB: d.DB, Secrets: secretOne})
+	hooks, err := authhooks.New(authhooks.Config{DB: d.DB, Secrets: secretOne, Patience: time.Minute})
 	require.NoError(t, err)
 	api, err := httpapi.New(httpapi.Config{DB: d.DB, Tokens: tokens, Version: "test", Files: files, InviteKeys: dbtest.InviteKeys(t), Mounts: map[string]http.Handler{"/hooks/auth": hooks}})
 	require.NoError(t, err)

@@ -140,11 +140,11 @@ func (a *API) cancelAccountDeletion(ctx context.Context, in *cancelAccountDeleti
 	var row query.AccountDeletion
 	err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		current, err := query.New().AccountDeletionForUpdate(ctx, tx)
+		if err := in.check(current.Version); err != nil { // of what is not there, too
+			return err
+		}
 		if err != nil {
 			return forbidMissing(err)
-		}
-		if err := in.check(current.Version); err != nil {
-			return err
 		}
 		if row = current; current.State == "CANCELLED" {
 			return nil

@@ -272,7 +272,11 @@ func creation(path, id, summary string) huma.Operation {
 }
 
 func change[I, O any](api huma.API, method, path, id, summary string, h handler[I, O]) {
-	register(api, method, path, id, summary, http.StatusOK, h, http.StatusForbidden, http.StatusConflict,
+	serve(api, changing(method, path, id, summary), h)
+}
+
+func changing(method, path, id, summary string) huma.Operation {
+	return describe(method, path, id, summary, http.StatusOK, http.StatusForbidden, http.StatusConflict,
 		http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 }
 

@@ -132,9 +132,9 @@ func (a *API) importRoutes(api huma.API) {
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
-	change(api, http.MethodPost, "/imports/{id}/run", "runImport", "Run an import", a.changeImport(a.imports.Start))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/run", "runImport", "Run an import")), a.changeImport(a.imports.Start))
 	change(api, http.MethodPost, "/imports/{id}/cancel", "cancelImport", "Stop an import; what was done stays", a.changeImport(a.imports.Cancel))
-	change(api, http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since", a.changeImport(a.imports.Undo))
+	serve(api, sensitive(changing(http.MethodPost, "/imports/{id}/undo", "undoImport", "Take back what an import did, but for what was edited since")), a.changeImport(a.imports.Undo))
 }
 
 type listImportsInput struct {

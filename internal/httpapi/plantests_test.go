@@ -91,7 +91,12 @@ var planTests = []planTest{
 	{"GET /imports/{import}/rows?filter=ERROR", plans{"ImportRowsPage": "incremental sort < import_rows_n_key"}},
 	{"GET /imports/{import}/rows?cursor={cursor}", plans{"ImportRowsPage": all}},
 	{"GET /imports/{import}/failed.csv", plans{"ImportRowsAfter": "import_rows_n_key"}},
+	{"GET /imports?kind=units", plans{"ImportBatchesPage": all}},
+	{"GET /imports?state=COMPLETED", plans{"ImportBatchesPage": all}},
+	{"GET /imports/{import}/rows?code=too_long&sort=n", plans{"ImportRowsPage": "incremental sort < import_rows_n_key"}},
 	{"GET /imports/templates/tenants.csv", plans{"ImportUnitNames": all}},
+	{"GET /imports/templates/units.csv", plans{}},
+	{"GET /imports/templates/portfolio.csv", plans{}},
 
 	{"GET /contractors", plans{"ContractorsPage": all}},
 	{"GET /contractors?limit=5&sort=name", plans{"ContractorsPage": "contractors_name_idx"}},

@@ -7,10 +7,4 @@ import (
 	"rowhouse/internal/dbtest"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(workerVariable) != "" {
-		work()
-		return
-	}
-	os.Exit(dbtest.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }

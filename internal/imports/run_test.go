@@ -291,3 +291,24 @@ func TestTenThousand(t *testing.T) {
 	again := d.send(imports.Tenants, people(1, csvfile.MaxRows))
 	require.Equal(t, "CHECKED create 0 update 0 unchanged 10000 skip 0 error 0", d.tiles(again))
 }
+
+// What a file says first of a unit counts, also when what it says later comes in another
+// chunk: the same file again changes nothing.
+func TestFirstOfMany(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var b strings.Builder
+	b.WriteString("unit,city,first name,last name,email\n")
+	for n := range 600 {
+		city := map[int]string{0: "Utrecht", 500: "Delft"}[n]
+		fmt.Fprintf(&b, "Barracks,%s,Jo,Renter %d,renter-%d@example.com\n", city, n, n)
+	}
+	for _, tiles := range []string{
+		"COMPLETED create 600 update 0 unchanged 0 skip 0 error 0", "COMPLETED create 0 update 0 unchanged 600 skip 0 error 0",
+	} {
+		id := d.send(imports.Portfolio, b.String())
+		d.run(id)
+		require.Equal(t, tiles, d.tiles(id))
+		require.Equal(t, []string{"Utrecht 1"}, d.list(`select city || ' ' || version from app.units where name = 'Barracks'`))
+	}
+}

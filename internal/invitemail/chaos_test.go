@@ -3,7 +3,6 @@ package invitemail_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -36,7 +35,7 @@ const (
 	chaosSeed = 20261129
 )
 
-// work is a worker that takes up what another left soon after that was killed.
+// work is a worker.
 func work() {
 	url, server, _ := strings.Cut(os.Getenv(workerVariable), " ")
 	check := func(err error) {
@@ -52,63 +51,64 @@ func work() {
 	check(err)
 	d, err := db.Open(ctx, db.Config{URL: url, Keys: seals, MaxConns: 8, AcquireTimeout: 10 * time.Second})
 	check(err)
-	sender, err := mail.Open(mail.Config{URL: "smtp://" + server, From: "no-reply@rowhouse.example", Timeout: time.Second})
+	sender, err := mail.Open(mail.Config{URL: "smtp://" + server, From: "no-reply@rowhouse.example", Timeout: 10 * time.Second})
 	check(err)
 	kind := invitemail.New(invitemail.Config{DB: d, Mail: sender, Keys: keys, PublicURL: "https://rowhouse.example"}).Kind()
-	kind.Timeout, kind.PerLandlord = 3*time.Second, 10
+	kind.PerLandlord = 10
 	runner, err := jobs.Open(ctx, jobs.Config{
-		URL: url, Kinds: []jobs.Kind{kind}, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Poll: 20 * time.Millisecond, Rescue: 4 * time.Second, FirstRetry: 100 * time.Millisecond,
+		URL: url, Kinds: []jobs.Kind{kind}, Poll: 50 * time.Millisecond, FirstRetry: 100 * time.Millisecond,
 	})
 	check(err)
 	check(runner.Run(ctx, time.Second))
 }
 
-// killer ends the worker at moments of its dialogues with the mail server.
-type killer struct {
+// trap stops the mail server at a moment of its dialogues with the worker.
+type trap struct {
 	mu      sync.Mutex
-	process *exec.Cmd
 	stage   mailcatcher.Stage
-	after   int           // so many times at that stage
-	killed  chan struct{} // closed when it was
+	left    int           // so many times at that stage
+	hit     chan struct{} // nil if it is not set
+	release chan struct{}
 }
 
-func (k *killer) aim(process *exec.Cmd, stage mailcatcher.Stage, after int) (killed chan struct{}) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.process, k.stage, k.after, k.killed = process, stage, after, make(chan struct{})
-	return k.killed
+// set sets it. When hit is closed, the mail server says nothing until release is called.
+func (s *trap) set(stage mailcatcher.Stage, after int) (hit <-chan struct{}, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stage, s.left, s.hit, s.release = stage, after, make(chan struct{}), make(chan struct{})
+	return s.hit, sync.OnceFunc(func() { close(s.release) })
 }
 
-func (k *killer) judge(_ context.Context, stage mailcatcher.Stage, _ string) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.process == nil || stage != k.stage {
+func (s *trap) judge(_ context.Context, stage mailcatcher.Stage, _ string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hit == nil || stage != s.stage {
 		return nil
 	}
-	if k.after--; k.after > 0 {
+	if s.left--; s.left > 0 {
 		return nil
 	}
-	_ = k.process.Process.Kill() // SIGKILL, before the mail server answers
-	_ = k.process.Wait()
-	k.process = nil
-	close(k.killed)
+	close(s.hit)
+	s.hit = nil
+	<-s.release
 	return nil
 }
 
-// TestChaos kills the worker again and again in the middle of its mails. In the end
-// every invite was mailed, with the link that opens it; a mail whose answer was lost
-// may have gone twice, and not more often. `make soak` does so with ten times as many.
+// TestChaos kills the worker again and again in the middle of its mails; once it is
+// Postgres that stops under it. In the end every invite was mailed, with the link that
+// opens it; a mail whose answer was lost may have gone twice, and not more often.
+// `make soak` does so with ten times as many.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	mails, kills := 200, 4
 	if os.Getenv(soakVariable) != "" {
 		mails, kills = 2000, 20
 	}
-	d, random := dbtest.New(t), rand.New(rand.NewPCG(chaosSeed, 0))
+	server := dbtest.StartServer(t)
+	d, random := dbtest.NewOn(t, server), rand.New(rand.NewPCG(chaosSeed, 0))
 	keys := dbtest.InviteKeys(t)
-	k := &killer{}
-	catcher := mailcatcher.New(mailcatcher.Config{Judge: k.judge, MaxMails: 2 * mails})
+	trap := &trap{}
+	catcher := mailcatcher.New(mailcatcher.Config{Judge: trap.judge, MaxMails: 2 * mails})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	serving, stop := context.WithCancel(context.Background())
@@ -128,29 +128,40 @@ func TestChaos(t *testing.T) {
 	}
 	require.Len(t, want, mails)
 
-	start := func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0]) // this program; see TestMain
-		cmd.Env = append(os.Environ(), workerVariable+"="+d.URL("rowhouse_worker")+" "+ln.Addr().String())
-		cmd.Stderr = os.Stderr
-		return cmd
+	var worker *exec.Cmd
+	start := func() {
+		worker = exec.Command(os.Args[0]) // this program; see TestMain
+		worker.Env = append(os.Environ(), workerVariable+"="+d.URL("rowhouse_worker")+" "+ln.Addr().String())
+		worker.Stderr = os.Stderr
+		require.NoError(t, worker.Start())
+	}
+	kill := func() {
+		_ = worker.Process.Kill() // SIGKILL
+		_ = worker.Wait()
 	}
 	stages := []mailcatcher.Stage{mailcatcher.Sender, mailcatcher.Recipient, mailcatcher.Content, mailcatcher.Answer}
-	for range kills {
-		cmd := start()
-		killed := k.aim(cmd, stages[random.IntN(len(stages))], 1+random.IntN(mails/kills/2))
-		require.NoError(t, cmd.Start())
+	strike := func(what func()) {
+		hit, release := trap.set(stages[random.IntN(len(stages))], 1+random.IntN(mails/(kills+1)/2))
+		defer release()
 		select {
-		case <-killed:
+		case <-hit:
+			what()
 		case <-time.After(2 * time.Minute):
 			t.Fatal("the worker mails nothing")
 		}
 	}
-	last := start()
-	require.NoError(t, last.Start())
-	t.Cleanup(func() {
-		_ = last.Process.Kill()
-		_ = last.Wait()
-	})
+	start()
+	t.Cleanup(func() { kill() })
+	for n := range kills {
+		if n == kills/2 {
+			strike(func() { server.Stop(t) })
+			server.Start(t)
+			d.Admin.Reset() // our own connections have died too
+		}
+		strike(kill)
+		forget(t, d)
+		start()
+	}
 	open := mails
 	for deadline := time.Now().Add(4 * time.Minute); open > 0; time.Sleep(50 * time.Millisecond) {
 		require.NoError(t, d.Admin.QueryRow(t.Context(), `select count(*) from river.river_job where state <> 'completed'`).Scan(&open))
@@ -198,4 +209,18 @@ func inviteMany(t testing.TB, d *dbtest.Database, l dbtest.Landlord, keys invite
 			select t.id, t.email, m.hash, now() + interval '1 day', m.id, $3 from t join m on t.email = m.id || '@example.com'`, ids, hashes, key)
 		return err
 	}))
+}
+
+// forget makes it as if the time had passed after which others take up what a dead worker
+// had. It waits for Postgres to notice that the worker is dead.
+func forget(t testing.TB, d *dbtest.Database) {
+	t.Helper()
+	sessions := 1
+	for deadline := time.Now().Add(time.Minute); sessions > 0; time.Sleep(5 * time.Millisecond) {
+		require.NoError(t, d.Admin.QueryRow(t.Context(), `select count(*) from pg_stat_activity
+			where datname = current_database() and usename = 'rowhouse_worker'`).Scan(&sessions))
+		require.True(t, time.Now().Before(deadline), "a dead worker has %d sessions", sessions)
+	}
+	d.Exec(t, `update river.river_job set attempted_at = attempted_at - interval '1 hour' where state = 'running'`)
+	d.Exec(t, `delete from river.river_leader`)
 }

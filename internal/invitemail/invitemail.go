@@ -22,8 +22,13 @@ import (
 	"rowhouse/internal/query"
 )
 
-// timeout bounds one mail, with its waiting for the provider's rate.
-const timeout = 90 * time.Second
+const (
+	// timeout bounds one mail, with its waiting for the provider's rate.
+	timeout = 90 * time.Second
+	// firstWait doubles, up to maxWait, while it can't be written that a mail has left.
+	firstWait = 100 * time.Millisecond
+	maxWait   = 5 * time.Second
+)
 
 // Config is what a Mailer needs, all of it.
 type Config struct {
@@ -67,13 +72,29 @@ func (m *Mailer) work(ctx context.Context, job jobs.Job) error {
 	} else if err != nil {
 		return errors.Join(err, m.note(ctx, job, mail.Reason(err), false))
 	}
-	if err := m.c.DB.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
-		_, err := query.New().InviteMailSent(ctx, tx, job.ID)
-		return err
-	}); err != nil {
+	if err := m.sent(ctx, job); err != nil {
 		return fmt.Errorf("the mail was sent, and that could not be written: %w", err)
 	}
 	return nil
+}
+
+// sent writes that a mail has left. While Postgres is away it tries again, for as long as
+// the job may take: the mail would go twice otherwise.
+func (m *Mailer) sent(ctx context.Context, job jobs.Job) error {
+	for wait := firstWait; ; wait = min(2*wait, maxWait) {
+		err := m.c.DB.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
+			_, err := query.New().InviteMailSent(ctx, tx, job.ID)
+			return err
+		})
+		if err == nil || errs.KindOf(err) != errs.Unavailable {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 func (m *Mailer) compose(job jobs.Job, invite query.InviteMailRow) (mail.Message, error) {

@@ -32,26 +32,43 @@ type post struct {
 	work    func() // starts the worker
 }
 
+// setup is what of a post can be chosen.
+type setup struct {
+	database *dbtest.Database
+	keys     invitetoken.Keyring // of the worker
+	login    string              // to the mail server, "user:password@"
+	timeout  time.Duration       // of the mail server
+	listen   func(net.Listener) net.Listener
+}
+
 // open starts both, and prepare the mail server alone; judge may make the mail server misbehave.
-func open(t testing.TB, judge func(context.Context, mailcatcher.Stage, string) error, set ...func(*invitemail.Config)) *post {
+func open(t testing.TB, judge func(context.Context, mailcatcher.Stage, string) error, set ...func(*setup)) *post {
 	t.Helper()
 	p := prepare(t, judge, set...)
 	p.work()
 	return p
 }
 
-func prepare(t testing.TB, judge func(context.Context, mailcatcher.Stage, string) error, set ...func(*invitemail.Config)) *post {
+func prepare(t testing.TB, judge func(context.Context, mailcatcher.Stage, string) error, set ...func(*setup)) *post {
 	t.Helper()
-	p := &post{Database: dbtest.New(t), t: t, catcher: mailcatcher.New(mailcatcher.Config{Judge: judge}), keys: dbtest.InviteKeys(t)}
+	s := setup{keys: dbtest.InviteKeys(t), timeout: 5 * time.Second, listen: func(ln net.Listener) net.Listener { return ln }}
+	for _, f := range set {
+		f(&s)
+	}
+	if s.database == nil {
+		s.database = dbtest.New(t)
+	}
+	catches := mailcatcher.Config{Judge: judge}
+	if user, password, ok := strings.Cut(strings.TrimSuffix(s.login, "@"), ":"); ok {
+		catches.Username, catches.Password = user, password
+	}
+	p := &post{Database: s.database, t: t, catcher: mailcatcher.New(catches), keys: dbtest.InviteKeys(t)}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	sender, err := mail.Open(mail.Config{URL: "smtp://" + ln.Addr().String(), From: "no-reply@rowhouse.example", Timeout: 5 * time.Second})
+	sender, err := mail.Open(mail.Config{URL: "smtp://" + s.login + ln.Addr().String(), From: "no-reply@rowhouse.example", Timeout: s.timeout})
 	require.NoError(t, err)
 	cfg := invitemail.Config{
-		DB: p.Open(t, db.Config{URL: p.URL("rowhouse_worker")}), Mail: sender, Keys: p.keys, PublicURL: "https://rowhouse.example",
-	}
-	for _, f := range set {
-		f(&cfg)
+		DB: p.Open(t, db.Config{URL: p.URL("rowhouse_worker")}), Mail: sender, Keys: s.keys, PublicURL: "https://rowhouse.example",
 	}
 	runner, err := jobs.Open(context.Background(), jobs.Config{
 		URL: p.URL("rowhouse_worker"), Kinds: []jobs.Kind{invitemail.New(cfg).Kind()},
@@ -60,7 +77,7 @@ func prepare(t testing.TB, judge func(context.Context, mailcatcher.Stage, string
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { require.NoError(t, p.catcher.Serve(ctx, ln, nil)) })
+	wg.Go(func() { require.NoError(t, p.catcher.Serve(ctx, s.listen(ln), nil)) })
 	t.Cleanup(func() {
 		sender.Close()
 		stop()
@@ -252,7 +269,7 @@ func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	rotated, err := invitetoken.ParseKeyring("later:" + "bGF0ZXItbGF0ZXItbGF0ZXItbGF0ZXItbGF0ZXItMzI=" + "," + dbtest.InviteKeysText)
 	require.NoError(t, err)
-	p := open(t, nil, func(c *invitemail.Config) { c.Keys = rotated })
+	p := open(t, nil, func(s *setup) { s.keys = rotated })
 	ann := p.Landlord(t, "ann")
 	id, token := p.invite(ann, "kim@example.com") // with the old key
 	p.becomes(id, "SENT")

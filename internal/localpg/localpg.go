@@ -288,12 +288,24 @@ func endPostmaster(data string, signals ...syscall.Signal) error {
 		}
 		for range 20 {
 			if !runsOn(pid, data) {
+				awaitEnd(pid)
 				return nil
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
 	return fmt.Errorf("%s does not end", portcheck.Process(pid))
+}
+
+// awaitEnd waits a moment for a process that has lost its memory to be gone from the
+// list of processes too: as long as it is there, no other server starts on its data.
+func awaitEnd(pid int) {
+	for range 100 {
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // postmaster returns the id of the server running on a data directory, or 0.

@@ -94,7 +94,7 @@ func TestLint(t *testing.T) {
 		// tables
 		{"alter table app.units disable row level security", []string{"RH001 app.units"}},
 		{"alter table app.units no force row level security", []string{"RH002 app.units"}},
-		{"drop policy boundary_all_ticket_counters on app.ticket_counters; drop policy clerk_all_ticket_counters on app.ticket_counters", []string{"RH003 app.ticket_counters"}},
+		{"drop policy boundary_all_ticket_counters on app.ticket_counters; drop policy clerk_all_ticket_counters on app.ticket_counters; drop policy remover_select_ticket_counters on app.ticket_counters; drop policy remover_delete_ticket_counters on app.ticket_counters", []string{"RH003 app.ticket_counters"}},
 		{"drop policy boundary_all_units on app.units", []string{"RH004 app.units"}},
 		{"drop policy boundary_all_units on app.units; create policy boundary_all_units on app.units as restrictive for select to public using (" + mine + ")", []string{"RH004 app.units"}},
 		{"alter table app.ticket_counters rename to counters", []string{"RH005 app.counters"}},

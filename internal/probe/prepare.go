@@ -104,6 +104,10 @@ func (r *run) list(ctx context.Context, c *canary, o operation) (items []json.Ra
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.ID, err)
 		}
+		if a.status == http.StatusNotFound && o.answers("404") {
+			r.note(o, "there is none of the canaries'")
+			return items, nil
+		}
 		if !a.ok() {
 			r.uncovered(o, "landlord %s's own reading is answered %s", strings.ToUpper(c.name), a.problem())
 			return nil, nil

@@ -111,7 +111,7 @@ func (t *Takeout) Keep(ctx context.Context, key string, p *Part) (rows, size int
 		w.CloseWithError(errors.Join(err, archive.Close()))
 	}()
 	err = t.files.Put(ctx, key, "application/zip", r)
-	r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever still writes stops
+	_ = r.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // it never fails; whoever still writes stops
 	<-written
 	if err != nil {
 		return 0, 0, fmt.Errorf("takeout: %w", err)

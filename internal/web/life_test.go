@@ -230,7 +230,7 @@ func TestInvite(t *testing.T) {
 
 	// from here on the provider calls our hooks, and they let nobody else sign up
 	var err error
-	w.hooks, err = authhooks.New(authhooks.Config{DB: w.database.DB, Secrets: secret, SignupsClosed: true, PublicURL: w.origin})
+	w.hooks, err = authhooks.New(authhooks.Config{DB: w.database.DB, Secrets: secret, SignupsClosed: true, PublicURL: w.origin, Patience: time.Minute})
 	require.NoError(t, err)
 	hook := func(name string) *localauth.Hook {
 		return &localauth.Hook{URI: w.url + "/hooks/auth/" + name, Secrets: secret}

@@ -2,6 +2,9 @@
 // same transactions sent by pgbench to the same server: what Postgres alone
 // would do. Nothing here passes or fails by its time.
 //
+// Onboarding, Import, Invites and Memory are about what comes in bulk; Onboarding and
+// Memory run the binary itself.
+//
 // Compare runs with benchstat. The sub-benchmarks' names say how many landlords
 // share the database and how many clients ask at a time; roundtrips/op is
 // counted on the wire between the server and Postgres.

@@ -26,7 +26,7 @@ func BenchmarkUnitsPage(b *testing.B) {
 			for _, n := range clients {
 				b.Run(fmt.Sprintf("landlords=%d/tokens=%s/clients=%d", landlords, tokens.name, n), func(b *testing.B) {
 					d := open(b, landlords)
-					s := start(b, d, tokens.cache)
+					s := start(b, d, tokens.cache, nil)
 					calls := make([]call, 0, callers)
 					for _, number := range d.spread() {
 						calls = append(calls, s.firstPage(b, number))
@@ -59,7 +59,7 @@ func BenchmarkGetUnit(b *testing.B) {
 	for _, n := range clients {
 		b.Run(fmt.Sprintf("landlords=%d/clients=%d", sizes[0], n), func(b *testing.B) {
 			d := open(b, sizes[0])
-			s := start(b, d, callers)
+			s := start(b, d, callers, nil)
 			var calls []call
 			for _, number := range d.spread() {
 				var id uuid.UUID
@@ -79,7 +79,7 @@ func BenchmarkCreateUnit(b *testing.B) {
 	for _, n := range clients {
 		b.Run(fmt.Sprintf("landlords=%d/clients=%d", sizes[0], n), func(b *testing.B) {
 			d := open(b, sizes[0])
-			s := start(b, d, callers)
+			s := start(b, d, callers, nil)
 			tokens := make([]string, creators)
 			for i := range tokens {
 				tokens[i] = s.sign(b, landlord(d.landlords+1+i))

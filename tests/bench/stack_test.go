@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -34,13 +36,15 @@ type stack struct {
 	url   string
 	http  *http.Client
 	trips *atomic.Int64
+	named *counter // statements; nil if they are not counted
 	sign  func(testing.TB, uuid.UUID) string
 }
 
-// start serves d. A cache of one token never holds the one that comes next.
-func start(b *testing.B, d books, cacheSize int) stack {
+// start serves d. A cache of one token never holds the one that comes next. If named is
+// not nil, it counts statements.
+func start(b *testing.B, d books, cacheSize int, named *counter) stack {
 	b.Helper()
-	s := stack{trips: &atomic.Int64{}, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
+	s := stack{trips: &atomic.Int64{}, named: named, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}}
 	var provider *httptest.Server
 	provider, s.sign = newProvider(b)
 	tokens, err := auth.NewVerifier(b.Context(), auth.Config{
@@ -49,7 +53,12 @@ func start(b *testing.B, d books, cacheSize int) stack {
 	require.NoError(b, err)
 	b.Cleanup(tokens.Close)
 	api, err := httpapi.New(httpapi.Config{
-		DB:     d.Open(b, db.Config{MaxConns: 16, Configure: func(c *pgxpool.Config) { countTrips(c, s.trips) }}),
+		DB: d.Open(b, db.Config{MaxConns: 16, Configure: func(c *pgxpool.Config) {
+			countTrips(c, s.trips)
+			if named != nil {
+				c.ConnConfig.Tracer = named
+			}
+		}}),
 		Tokens: tokens, Version: "bench", InviteKeys: dbtest.InviteKeys(b),
 	})
 	require.NoError(b, err)
@@ -137,7 +146,7 @@ func (s stack) measure(b *testing.B, clients int, next func(n int) call) {
 	var taken atomic.Int64
 	var wait sync.WaitGroup
 	s.warm(b, clients, next)
-	before := s.trips.Load()
+	before, statements := s.trips.Load(), s.named.count()
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range clients {
@@ -155,6 +164,9 @@ func (s stack) measure(b *testing.B, clients int, next func(n int) call) {
 	wait.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(s.trips.Load()-before)/float64(b.N), "roundtrips/op")
+	if s.named != nil {
+		b.ReportMetric(float64(s.named.count()-statements)/float64(b.N), "statements/op")
+	}
 }
 
 // warm opens as many connections as there will be and has statements prepared
@@ -204,3 +216,35 @@ func (c *countingConn) Read(data []byte) (int, error) {
 	}
 	return n, err
 }
+
+// counter counts the statements that have a name, which are those of sql/queries: not
+// BEGIN and its like, and not the caller's identity. It implements pgx.QueryTracer and
+// pgx.BatchTracer.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) count() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.n.Load()
+}
+
+func (c *counter) add(sql string) {
+	if strings.HasPrefix(sql, "-- name: ") {
+		c.n.Add(1)
+	}
+}
+
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	c.add(data.SQL)
+	return ctx
+}
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (*counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+func (c *counter) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	c.add(data.SQL)
+}
+func (*counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}

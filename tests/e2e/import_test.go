@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -37,10 +38,15 @@ func newImporting(t testing.TB, d *dbtest.Database) importing {
 // works starts a worker.
 func works(t testing.TB, d *dbtest.Database) {
 	t.Helper()
-	start(t, environment{
+	worksWith(t, d, environment{"STORAGE_DIR": t.TempDir()})
+}
+
+func worksWith(t testing.TB, d *dbtest.Database, more environment) {
+	t.Helper()
+	start(t, more.with(environment{
 		"WORKER_DATABASE_URL": d.URL("rowhouse_worker"), "SEAL_KEYS": dbtest.KeysText, "INVITE_KEYS": dbtest.InviteKeysText,
 		"SMTP_URL": "smtp://127.0.0.1:1", "MAIL_FROM": "no-reply@rowhouse.example", "PUBLIC_URL": "https://rowhouse.example",
-	}, "worker").says(t, "working")
+	}), "worker").says(t, "working")
 }
 
 func (i importing) file(name, text string) string {
@@ -188,4 +194,26 @@ func TestImportCommandStopped(t *testing.T) {
 	require.Contains(t, p.output.String(), "CANCELLED")
 	require.Contains(t, p.output.String(), "stopped; the rows that were done by then stay")
 	require.Equal(t, []string{"CANCELLED"}, i.imports())
+}
+
+// TestExportOfEverything asks for all that there is, which the worker makes where the
+// server finds it.
+func TestExportOfEverything(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	env := forServe(t, d).with(environment{"STORAGE_DIR": t.TempDir()})
+	_, base := serve(t, env)
+	l := d.Landlord(t, "ann")
+	d.Exec(t, "delete from app.attachments where owner_user_id = $1", l.UserID) // which are in no store
+	ann := as(t, base, l.UserID)
+	worksWith(t, d, environment{"STORAGE_DIR": env["STORAGE_DIR"]})
+	var export struct{ ID, State string }
+	ann.must(t, http.StatusCreated, "POST", "/api/v1/exports", object{}).into(t, &export)
+	at := "/api/v1/exports/" + export.ID
+	for deadline := time.Now().Add(startWithin); export.State != "DONE"; time.Sleep(tick) {
+		require.True(t, time.Now().Before(deadline), export.State)
+		ann.must(t, http.StatusOK, "GET", at, nil).into(t, &export)
+	}
+	file := ann.must(t, http.StatusOK, "GET", at+"/download", nil).body
+	require.True(t, strings.HasPrefix(file, "PK"))
 }

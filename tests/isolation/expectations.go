@@ -97,10 +97,11 @@ var remover = grants{reads: all, deletes: true}
 // leaves is what it may do with what nobody deletes, but who leaves.
 func leaves(owner, reads string) grants {
 	self := owner + " = (select app.current_user_id())"
-	return grants{reads: reads, deletes: true, rows: map[string]rule{
-		"select": {using: self},
-		"delete": {using: self + " and exists (select from app.account_deletions d where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING')"},
-	}}
+	rows := each(self+" and exists (select from app.account_deletions d where d.owner_user_id = (select app.current_user_id()) and d.state = 'REMOVING')", "delete")
+	if self != own {
+		rows["select"] = rule{using: self}
+	}
+	return grants{reads: reads, deletes: true, rows: rows}
 }
 
 const (
@@ -218,7 +219,7 @@ var tables = map[string]table{
 				reads: all, inserts: "remove_after",
 				updates: "state export_keys exported_through rows_exported rows_removed files_removed profile_kept exported_at ended_at claimed_until",
 			},
-			"rowhouse_remover": {reads: "owner_user_id state"},
+			"rowhouse_remover": {reads: "owner_user_id id state"},
 		},
 	},
 	"app.sample_rows": {owner: "owner_user_id", fixed: "owner_user_id created_at", grants: map[string]grants{

@@ -215,7 +215,7 @@ func TestFunctionsWithForeignIDs(t *testing.T) {
 				var values []string
 				for _, kind := range strings.FieldsFunc(arguments, func(r rune) bool { return r == ',' }) {
 					value, known := map[string]string{
-						"uuid": quote(id), "text": quote(id), "text[]": quote("{" + id + ",tickets}"), "uuid[]": quote("{" + id + "}"), "jsonb": quote(`{"token_hash": "` + id + `"}`), "timestamp with time zone": "now()",
+						"uuid": quote(id), "text": quote(id), "text[]": quote("{" + id + ",tickets}"), "uuid[]": quote("{" + id + "}"), "jsonb": quote(`{"token_hash": "` + id + `"}`), "timestamp with time zone": "now()", "integer": "1000",
 					}[kind]
 					require.True(t, known, "say how to call %s", signature)
 					values = append(values, value)
