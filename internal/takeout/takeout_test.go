@@ -229,8 +229,13 @@ func TestGuard(t *testing.T) {
 		from, to string
 		may      bool
 	}{
-		{"REQUESTED", "EXPIRED", false}, {"REQUESTED", "DONE", true}, {"DONE", "REQUESTED", false}, {"DONE", "FAILED", false},
-		{"DONE", "EXPIRED", true}, {"EXPIRED", "DONE", false}, {"EXPIRED", "REQUESTED", false},
+		{"REQUESTED", "EXPIRED", false},
+		{"REQUESTED", "DONE", true},
+		{"DONE", "REQUESTED", false},
+		{"DONE", "FAILED", false},
+		{"DONE", "EXPIRED", true},
+		{"EXPIRED", "DONE", false},
+		{"EXPIRED", "REQUESTED", false},
 	} {
 		require.Equal(t, step.from, h.row(id).State)
 		err := h.AsLandlord(h.ann.Context(t), db.ReadWrite, func(tx *db.Tx) error {
