@@ -72,7 +72,7 @@ func TestReadStatements(t *testing.T) {
 				allowed = n
 			}
 			require.LessOrEqual(t, len(sent[0]), allowed)
-			require.NotEmpty(t, sent[0])
+			require.Equal(t, len(test.plans) > 0, len(sent[0]) > 0, "it asks the database just if it has plans")
 			require.True(t, slices.Equal(sent[0], sent[1]), "one row: %d statements, sixty: %d", len(sent[0]), len(sent[1]))
 		})
 	}
