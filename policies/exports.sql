@@ -5,7 +5,7 @@
 --   select   own                 own
 --   insert   own
 --   update   own
---   delete                       own (app.remove_account_rows)
+--   delete                       own (app.delete_export)
 
 alter table app.exports enable row level security;
 alter table app.exports force row level security;
@@ -34,3 +34,7 @@ create policy remover_select_exports on app.exports for select to rowhouse_remov
 
 create policy remover_delete_exports on app.exports for delete to rowhouse_remover
     using (owner_user_id = (select app.current_user_id()));
+
+set local role rowhouse_remover;
+grant execute on function app.delete_export(uuid) to rowhouse_landlord;
+set local role rowhouse_owner;

@@ -115,6 +115,17 @@ begin
 end
 $$;
 
+-- delete_export forgets an export. What was made of it is the server's to remove.
+create or replace function app.delete_export(export_id uuid) returns boolean
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.exports e where e.id = export_id;
+    return found;
+end
+$$;
+
 -- delete_import forgets an import that nothing is done with, and its file: what came of
 -- it stays.
 create or replace function app.delete_import(import_id uuid) returns boolean

@@ -40,7 +40,7 @@ type auditEntry struct {
 
 // AuditFilters say which entries of the trail.
 type AuditFilters struct {
-	Table     string     `query:"table" enum:"properties,units,tenants,tenancies,tenant_invites,contractors,tickets,ticket_comments,attachments,support_grants" doc:"Only changes of this kind of row."`
+	Table     string     `query:"table" enum:"properties,units,tenants,tenancies,tenant_invites,contractors,tickets,ticket_comments,attachments,support_grants,import_batches,exports" doc:"Only changes of this kind of row."`
 	RowID     optionalID `query:"rowId" doc:"Only changes of this row."`
 	ActorKind string     `query:"actorKind" enum:"landlord,tenant,user,system" doc:"Only what such people did."`
 	Action    string     `query:"action" enum:"insert,update,delete" doc:"Only this."`

@@ -23,7 +23,6 @@ var unaudited = map[string]string{
 	"updateOnboarding":      "it is the profile's too",
 	"deleteAccount":         "a trail by itself, which outlives this one",
 	"cancelAccountDeletion": "likewise",
-	"createExport":          "the export stays in the list of them, and says when it was made",
 	"editImportRow":         "a file's cells are nobody's books until it is run, and then the trail has what came of them",
 	"searchContractors":     "what providers answer is kept for a while and is nobody's decision",
 }
@@ -46,7 +45,8 @@ var auditedWrites = []struct {
 	{"updateOnboarding", "ann", "", `{"step": "done"}`, "", ``},
 	{"deleteAccount", "ann", "", `{"confirm": "delete my account"}`, "", ``},
 	{"cancelAccountDeletion", "ann", "", nil, "", ``},
-	{"createExport", "ann", "", `{"withFiles": false}`, "", ``},
+	{"createExport", "ann", "", `{"withFiles": false}`, "export", `ann as landlord: insert exports`},
+	{"deleteExport", "ann", "export", nil, "", `ann as landlord: delete exports`},
 	{"addSampleData", "ann", "", nil, "", `
 		ann as landlord: insert properties
 		ann as landlord: insert units

@@ -66,6 +66,7 @@ var routes = []struct {
 	{http.MethodPost, "/exports", object{}},
 	{http.MethodGet, "/exports", nil},
 	{http.MethodGet, "/exports/" + noSuchRow, nil},
+	{http.MethodDelete, "/exports/" + noSuchRow, nil},
 	{http.MethodGet, "/exports/" + noSuchRow + "/download", nil},
 	{http.MethodGet, "/imports", nil},
 	{http.MethodGet, "/imports/templates/units.csv", nil},

@@ -178,6 +178,7 @@ var roundTripTests = []struct {
 
 	{"createExport", "POST /exports", object{}, nil, 3}, // counts them first
 	{"listExports", "GET /exports", nil, nil, 2},
+	{"deleteExport", "DELETE /exports/" + noSuchRow, nil, nil, 2},
 	{"getExport", "GET /exports/" + noSuchRow, nil, nil, 2},
 	{"getExportContent", "GET /exports/" + noSuchRow + "/download", nil, nil, 2},
 

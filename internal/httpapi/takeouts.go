@@ -49,6 +49,7 @@ func (a *API) takeoutRoutes(api huma.API) {
 	serve(api, sensitive(o), a.createExport)
 	list(api, "/exports", "listExports", "List your exports", a.listExports)
 	get(api, "/exports/{id}", "getExport", "Show how far an export is", a.getExport)
+	remove(api, "/exports/{id}", "deleteExport", "Delete an export, and what was made of it", a.deleteExport)
 	o = describe(http.MethodGet, "/exports/{id}/download", "getExportContent", "Download a part of an export", http.StatusOK,
 		http.StatusForbidden, http.StatusNotFound)
 	serve(api, sensitive(o), a.exportContent)
@@ -62,7 +63,7 @@ func (a *API) createExport(ctx context.Context, in *createInput[ExportData]) (ou
 			if live, err := query.New().ExportsLive(ctx, tx); err != nil {
 				return nil, err
 			} else if live >= maxExports {
-				return nil, errs.New(errs.Conflict, "too_many_exports", "There are %d exports of yours already. Fetch one of those, or wait until the oldest goes.", maxExports)
+				return nil, errs.New(errs.Conflict, "too_many_exports", "There are %d exports of yours already. Fetch one of those, or delete the oldest.", maxExports)
 			}
 			row, err := query.New().ExportCreate(ctx, tx, in.Body.WithFiles == nil || *in.Body.WithFiles)
 			if name, _, ok := db.Constraint(err); ok && name == "exports_open_key" {
@@ -131,6 +132,25 @@ func (a *API) oneExport(ctx context.Context, id uuid.UUID) (row query.Export, er
 		return err
 	})
 	return row, err
+}
+
+// deleteExport deletes the row first: who makes it stops then, and takes back what they
+// were at.
+func (a *API) deleteExport(ctx context.Context, in *removeInput) (*struct{}, error) {
+	var row query.Export
+	if err := a.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
+		if row, err = query.New().ExportForUpdate(ctx, tx, in.ID); err != nil {
+			return forbidMissing(err)
+		}
+		if err := in.check(row.Version); err != nil {
+			return err
+		}
+		return removal(query.New().ExportDelete(ctx, tx, in.ID))
+	}); err != nil {
+		return nil, err
+	}
+	a.deleteFiles(ctx, takeout.Keys(row.OwnerUserID, row.ID, len(row.PartBytes))...)
+	return nil, nil
 }
 
 type exportContentInput struct {

@@ -14,6 +14,7 @@ import (
 	"rowhouse/internal/auth"
 	"rowhouse/internal/db"
 	"rowhouse/internal/httpapi"
+	"rowhouse/internal/storage"
 	"rowhouse/internal/takeout"
 )
 
@@ -78,6 +79,15 @@ func TestTakeout(t *testing.T) {
 	require.Len(t, list, 3)
 	require.Equal(t, false, list[0]["withFiles"])
 	require.Equal(t, a.body["id"], list[2]["id"])
+
+	c.delete(at, `If-Match: "0"`).refused(http.StatusPreconditionFailed, "version_changed")
+	bob.delete(at).refused(http.StatusForbidden, "forbidden")
+	c.delete(at).ok(http.StatusNoContent)
+	c.get(at).refused(http.StatusNotFound, "not_found")
+	for _, key := range takeout.Keys(c.id, uuid.MustParse(a.body["id"].(string)), 1) {
+		_, err := s.files.Open(t.Context(), key)
+		require.ErrorIs(t, err, storage.ErrNotFound)
+	}
 
 	key := key("takeout")
 	first := bob.post("/exports", object{}, key).ok(http.StatusCreated)

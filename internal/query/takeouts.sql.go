@@ -95,6 +95,17 @@ func (q *Queries) ExportCreate(ctx context.Context, db DBTX, withFiles bool) (Ex
 	return i, err
 }
 
+const exportDelete = `-- name: ExportDelete :one
+select app.delete_export($1)
+`
+
+func (q *Queries) ExportDelete(ctx context.Context, db DBTX, id uuid.UUID) (bool, error) {
+	row := db.QueryRow(ctx, exportDelete, id)
+	var delete_export bool
+	err := row.Scan(&delete_export)
+	return delete_export, err
+}
+
 const exportDone = `-- name: ExportDone :one
 update app.exports
    set state = 'DONE', finished_at = now(), expires_at = now() + make_interval(secs => $1::double precision)
@@ -149,6 +160,33 @@ update app.exports
 func (q *Queries) ExportFailed(ctx context.Context, db DBTX, id uuid.UUID) error {
 	_, err := db.Exec(ctx, exportFailed, id)
 	return err
+}
+
+const exportForUpdate = `-- name: ExportForUpdate :one
+select owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports where id = $1 for no key update
+`
+
+// ExportForUpdate locks an export for the rest of the transaction.
+func (q *Queries) ExportForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (Export, error) {
+	row := db.QueryRow(ctx, exportForUpdate, id)
+	var i Export
+	err := row.Scan(
+		&i.OwnerUserID,
+		&i.ID,
+		&i.State,
+		&i.WithFiles,
+		&i.PartBytes,
+		&i.ExportedThrough,
+		&i.RowsExported,
+		&i.FinishedAt,
+		&i.ExpiresAt,
+		&i.ClaimedUntil,
+		&i.Version,
+		&i.CreatedBy,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
 }
 
 const exportPart = `-- name: ExportPart :one

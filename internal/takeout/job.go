@@ -142,8 +142,8 @@ func (t *Takeout) release(ctx context.Context, id uuid.UUID) error {
 
 // forget removes the parts of an export, and what an attempt may have left of the next.
 func (t *Takeout) forget(ctx context.Context, owner, id uuid.UUID, parts int) error {
-	for n := 1; n <= parts+1; n++ {
-		if err := t.files.Delete(ctx, Key(owner, id, n)); err != nil {
+	for _, key := range Keys(owner, id, parts) {
+		if err := t.files.Delete(ctx, key); err != nil {
 			return err
 		}
 	}

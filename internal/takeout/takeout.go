@@ -94,6 +94,14 @@ func Key(owner, id uuid.UUID, n int) string {
 	return path.Join(owner.String(), owner.String(), id.String()+"-"+strconv.Itoa(n))
 }
 
+// Keys are the places of so many parts, and of what an attempt may have left of the next.
+func Keys(owner, id uuid.UUID, parts int) (keys []string) {
+	for n := 1; n <= parts+1; n++ {
+		keys = append(keys, Key(owner, id, n))
+	}
+	return keys
+}
+
 // Keep writes a part to a place of its own in the store, and says how many rows and bytes
 // are in it. What an attempt before this one has left there is replaced.
 func (t *Takeout) Keep(ctx context.Context, key string, p *Part) (rows, size int64, err error) {

@@ -35,3 +35,9 @@ create trigger guard_owned_row before update on app.exports for each row execute
 create trigger guard_export before update on app.exports for each row execute function app.guard_export();
 create trigger enqueue_export after insert on app.exports referencing new table as new_rows
     for each statement execute function app.enqueue_export();
+create trigger record_insert after insert on app.exports referencing new table as new_rows
+    for each statement execute function app.record_changes();
+create trigger record_update after update on app.exports referencing old table as old_rows new table as new_rows
+    for each statement execute function app.record_changes();
+create trigger record_delete after delete on app.exports referencing old table as old_rows
+    for each statement execute function app.record_changes();

@@ -56,6 +56,13 @@ update app.exports
 -- name: ExportExpired :exec
 update app.exports set state = 'EXPIRED', part_bytes = '{}' where id = @id and state = 'DONE';
 
+-- ExportForUpdate locks an export for the rest of the transaction.
+-- name: ExportForUpdate :one
+select * from app.exports where id = @id for no key update;
+
+-- name: ExportDelete :one
+select app.delete_export(@id);
+
 -- ExportsKept are those that have something in the store, or may have.
 -- name: ExportsKept :many
 select owner_user_id, id, cardinality(part_bytes)::integer as parts

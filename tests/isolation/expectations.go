@@ -121,7 +121,6 @@ const (
 // What only triggers write follows from what is recorded.
 var unrecorded = map[string]string{
 	"app.account_deletions":         "what happened to it is in the row itself, which outlives the trail",
-	"app.exports":                   "when it was made is in the row itself, which nobody deletes who stays",
 	"app.contractor_search_results": "what providers answer is kept for a while and is nobody's decision",
 	"app.idempotency_keys":          "a key and the answer to a request whose changes are recorded",
 	"app.import_rows":               "lines of a file; the import and what it makes of them are recorded",
@@ -197,7 +196,7 @@ var tables = map[string]table{
 	"app.exports": {
 		owner: "owner_user_id", fixed: ownedColumns,
 		triggers: []string{
-			guardOwned, "guard_export BEFORE UPDATE",
+			guardOwned, recordInsert, recordUpdate, recordDelete, "guard_export BEFORE UPDATE",
 			"enqueue_export AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_export()",
 		},
 		grants: map[string]grants{
@@ -610,6 +609,7 @@ var functions = map[string]function{
 	"app.delete_attachment(uuid)":                      removal,
 	"app.forget_search_results(uuid)":                  removal,
 	"app.delete_import(uuid)":                          removal,
+	"app.delete_export(uuid)":                          removal,
 	"app.delete_imported(uuid[],uuid[],uuid[],uuid[])": removal,
 	"app.forget_idempotency_keys()": {
 		owner: "rowhouse_remover", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord", "rowhouse_tenant"},
