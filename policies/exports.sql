@@ -11,7 +11,7 @@ alter table app.exports enable row level security;
 alter table app.exports force row level security;
 
 grant select on app.exports to rowhouse_landlord;
-grant insert (with_files) on app.exports to rowhouse_landlord;
+grant insert (note, with_files) on app.exports to rowhouse_landlord;
 grant update (state, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until) on app.exports to rowhouse_landlord;
 grant select, delete on app.exports to rowhouse_remover;
 

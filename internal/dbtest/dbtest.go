@@ -302,8 +302,8 @@ func (d *Database) Landlord(t testing.TB, name string) Landlord {
 			[]any{l.UserID, l.ImportID, name + " attic"},
 		},
 		{
-			`insert into app.exports (owner_user_id, id, state, part_bytes, rows_exported, finished_at, expires_at, created_by)
-			values ($1, $2, 'DONE', '{3}', 1, now(), now() + interval '1 day', $1)`, []any{l.UserID, l.ExportID},
+			`insert into app.exports (owner_user_id, id, note, state, part_bytes, rows_exported, finished_at, expires_at, created_by)
+			values ($1, $2, $3, 'DONE', '{3}', 1, now(), now() + interval '1 day', $1)`, []any{l.UserID, l.ExportID, name + " takes all"},
 		},
 	} {
 		d.Exec(t, insert.sql, insert.args...)

@@ -23,6 +23,7 @@ const maxExports = 3
 
 // ExportData is what a landlord says of an export.
 type ExportData struct {
+	Note      *text `json:"note,omitempty" nullable:"true" maxLength:"1000" example:"For the accountant" doc:"What it is for; for you alone"`
 	WithFiles *bool `json:"withFiles,omitempty" nullable:"true" default:"true" example:"true" doc:"Whether the files of your tickets are in it too, in parts of their own"`
 }
 
@@ -30,6 +31,7 @@ type ExportData struct {
 type wholeExport struct {
 	ID         uuid.UUID  `json:"id" format:"uuid"`
 	State      string     `json:"state" enum:"REQUESTED,DONE,FAILED,EXPIRED" doc:"It is made while it is REQUESTED, and can be fetched while it is DONE"`
+	Note       *string    `json:"note,omitempty" example:"For the accountant"`
 	WithFiles  bool       `json:"withFiles"`
 	Parts      int        `json:"parts" example:"2" doc:"How many parts there are by now: the rows first, then the files"`
 	Rows       int64      `json:"rows" example:"4213" doc:"How many rows are in it by now"`
@@ -65,7 +67,9 @@ func (a *API) createExport(ctx context.Context, in *createInput[ExportData]) (ou
 			} else if live >= maxExports {
 				return nil, errs.New(errs.Conflict, "too_many_exports", "There are %d exports of yours already. Fetch one of those, or delete the oldest.", maxExports)
 			}
-			row, err := query.New().ExportCreate(ctx, tx, in.Body.WithFiles == nil || *in.Body.WithFiles)
+			row, err := query.New().ExportCreate(ctx, tx, query.ExportCreateParams{
+				Note: (*string)(in.Body.Note), WithFiles: in.Body.WithFiles == nil || *in.Body.WithFiles,
+			})
 			if name, _, ok := db.Constraint(err); ok && name == "exports_open_key" {
 				err = errs.New(errs.Conflict, "export_under_way", "An export of yours is being made already.").Because(err)
 			}
@@ -200,7 +204,7 @@ func (a *API) exportContent(ctx context.Context, in *exportContentInput) (*zipCo
 
 func toExport(e query.Export) wholeExport {
 	shown := wholeExport{
-		ID: e.ID, State: e.State, WithFiles: e.WithFiles, Parts: len(e.PartBytes), Rows: e.RowsExported,
+		ID: e.ID, State: e.State, Note: e.Note, WithFiles: e.WithFiles, Parts: len(e.PartBytes), Rows: e.RowsExported,
 		FinishedAt: e.FinishedAt, ExpiresAt: e.ExpiresAt, Version: e.Version, CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
 	}
 	for _, size := range e.PartBytes {

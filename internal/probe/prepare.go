@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // prepare clears up after earlier runs, gives both canaries their rows, and notes
@@ -29,7 +30,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	for _, c := range []*canary{r.b, r.a} {
 		for _, row := range c.rows {
-			a, known, err := r.look(ctx, c, row)
+			a, known, err := r.settled(ctx, c, row)
 			if err != nil {
 				return err
 			}
@@ -40,6 +41,26 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// settling is how long to wait for what the server does about a row in the background.
+const settling = time.Minute
+
+// settled reads a row when the server has done what it does about it by itself: what
+// changes later was changed by somebody.
+func (r *run) settled(ctx context.Context, c *canary, row *row) (a answer, known bool, err error) {
+	for deadline := time.Now().Add(settling); ; {
+		a, known, err = r.look(ctx, c, row)
+		var shown struct{ State string }
+		if err != nil || !a.ok() || json.Unmarshal(a.body, &shown) != nil || shown.State != "REQUESTED" || time.Now().After(deadline) {
+			return a, known, err
+		}
+		select {
+		case <-ctx.Done():
+			return a, known, ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 // leftovers are the rows that a run has left behind. In passing, it learns which

@@ -111,6 +111,7 @@ type Export struct {
 	OwnerUserID     uuid.UUID
 	ID              uuid.UUID
 	State           string
+	Note            *string
 	WithFiles       bool
 	PartBytes       []int64
 	ExportedThrough *uuid.UUID

@@ -12,7 +12,7 @@ import (
 )
 
 const export = `-- name: Export :one
-select owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports where id = $1
+select owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports where id = $1
 `
 
 func (q *Queries) Export(ctx context.Context, db DBTX, id uuid.UUID) (Export, error) {
@@ -22,6 +22,7 @@ func (q *Queries) Export(ctx context.Context, db DBTX, id uuid.UUID) (Export, er
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -41,7 +42,7 @@ const exportClaim = `-- name: ExportClaim :one
 update app.exports
    set claimed_until = now() + interval '2 minutes'
  where id = $1 and (claimed_until is null or claimed_until < now())
-returning owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
+returning owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
 `
 
 // ExportClaim lets one at a time work at it, for two minutes from now.
@@ -52,6 +53,7 @@ func (q *Queries) ExportClaim(ctx context.Context, db DBTX, id uuid.UUID) (Expor
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -69,17 +71,23 @@ func (q *Queries) ExportClaim(ctx context.Context, db DBTX, id uuid.UUID) (Expor
 
 const exportCreate = `-- name: ExportCreate :one
 
-insert into app.exports (with_files) values ($1) returning owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
+insert into app.exports (note, with_files) values ($1, $2) returning owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
 `
 
+type ExportCreateParams struct {
+	Note      *string
+	WithFiles bool
+}
+
 // Exports of everything. The policies add owner_user_id = the caller.
-func (q *Queries) ExportCreate(ctx context.Context, db DBTX, withFiles bool) (Export, error) {
-	row := db.QueryRow(ctx, exportCreate, withFiles)
+func (q *Queries) ExportCreate(ctx context.Context, db DBTX, arg ExportCreateParams) (Export, error) {
+	row := db.QueryRow(ctx, exportCreate, arg.Note, arg.WithFiles)
 	var i Export
 	err := row.Scan(
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -110,7 +118,7 @@ const exportDone = `-- name: ExportDone :one
 update app.exports
    set state = 'DONE', finished_at = now(), expires_at = now() + make_interval(secs => $1::double precision)
  where id = $2 and state = 'REQUESTED'
-returning owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
+returning owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
 `
 
 type ExportDoneParams struct {
@@ -125,6 +133,7 @@ func (q *Queries) ExportDone(ctx context.Context, db DBTX, arg ExportDoneParams)
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -163,7 +172,7 @@ func (q *Queries) ExportFailed(ctx context.Context, db DBTX, id uuid.UUID) error
 }
 
 const exportForUpdate = `-- name: ExportForUpdate :one
-select owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports where id = $1 for no key update
+select owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports where id = $1 for no key update
 `
 
 // ExportForUpdate locks an export for the rest of the transaction.
@@ -174,6 +183,7 @@ func (q *Queries) ExportForUpdate(ctx context.Context, db DBTX, id uuid.UUID) (E
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -194,7 +204,7 @@ update app.exports
    set part_bytes = part_bytes || $1::bigint, exported_through = $2, rows_exported = rows_exported + $3,
        claimed_until = now() + interval '2 minutes'
  where id = $4 and state = 'REQUESTED'
-returning owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
+returning owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at
 `
 
 type ExportPartParams struct {
@@ -217,6 +227,7 @@ func (q *Queries) ExportPart(ctx context.Context, db DBTX, arg ExportPartParams)
 		&i.OwnerUserID,
 		&i.ID,
 		&i.State,
+		&i.Note,
 		&i.WithFiles,
 		&i.PartBytes,
 		&i.ExportedThrough,
@@ -299,7 +310,7 @@ func (q *Queries) ExportsLive(ctx context.Context, db DBTX) (int64, error) {
 }
 
 const exportsPage = `-- name: ExportsPage :many
-select owner_user_id, id, state, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports e
+select owner_user_id, id, state, note, with_files, part_bytes, exported_through, rows_exported, finished_at, expires_at, claimed_until, version, created_by, created_at, updated_at from app.exports e
  where ($1::uuid is null or e.id > $1)
  order by case when $2::text = '-createdAt' then e.created_at end desc,
           case when $2 = '-createdAt' then e.id end desc,
@@ -333,6 +344,7 @@ func (q *Queries) ExportsPage(ctx context.Context, db DBTX, arg ExportsPageParam
 			&i.OwnerUserID,
 			&i.ID,
 			&i.State,
+			&i.Note,
 			&i.WithFiles,
 			&i.PartBytes,
 			&i.ExportedThrough,

@@ -61,7 +61,7 @@ func (h *house) request(withFiles bool) uuid.UUID {
 	h.t.Helper()
 	var e query.Export
 	require.NoError(h.t, h.AsLandlord(h.ann.Context(h.t), db.ReadWrite, func(tx *db.Tx) (err error) {
-		e, err = query.New().ExportCreate(h.t.Context(), tx, withFiles)
+		e, err = query.New().ExportCreate(h.t.Context(), tx, query.ExportCreateParams{WithFiles: withFiles})
 		return err
 	}))
 	return e.ID

@@ -9,6 +9,7 @@ create table app.exports (
     owner_user_id    uuid not null default app.current_user_id() references app.users (id),
     id               uuid not null default gen_random_uuid(),
     state            text not null default 'REQUESTED' check (state in ('REQUESTED', 'DONE', 'FAILED', 'EXPIRED')),
+    note             text check (char_length(note) between 1 and 1000), -- what it is for, to its owner
     with_files       boolean not null default true, -- those of tickets too
     part_bytes       bigint[] not null default '{}' check (cardinality(part_bytes) <= 10000), -- the sizes of the parts that are kept
     exported_through uuid, -- the last file in them

@@ -1,7 +1,7 @@
 -- Exports of everything. The policies add owner_user_id = the caller.
 
 -- name: ExportCreate :one
-insert into app.exports (with_files) values (@with_files) returning *;
+insert into app.exports (note, with_files) values (sqlc.narg('note'), @with_files) returning *;
 
 -- ExportsLive are those that are being made or can be fetched.
 -- name: ExportsLive :one

@@ -201,7 +201,7 @@ var tables = map[string]table{
 		},
 		grants: map[string]grants{
 			"rowhouse_landlord": {
-				reads: all, inserts: "with_files",
+				reads: all, inserts: "note with_files",
 				updates: "state part_bytes exported_through rows_exported finished_at expires_at claimed_until",
 			},
 			"rowhouse_remover": remover,
