@@ -122,6 +122,13 @@ func signIn(t testing.TB, auth, api, email, password string) client {
 	return newClient(api, session.Token)
 }
 
+// introduce is the first step of onboarding, without which no landlord makes anything.
+func (c client) introduce(t testing.TB) {
+	t.Helper()
+	c.must(t, http.StatusOK, "PATCH", "/api/v1/onboarding",
+		object{"fullName": "Kay Visser", "country": "NL", "timeZone": "Europe/Amsterdam", "currency": "EUR"})
+}
+
 type unitsPage struct {
 	Units []struct {
 		ID         uuid.UUID

@@ -163,8 +163,7 @@ func testTwoLandlords(t *testing.T, i instance) {
 	for _, c := range []client{ann, bob} {
 		refused := c.must(t, http.StatusForbidden, "POST", "/api/v1/properties", object{"name": "Canal House"})
 		require.Contains(t, refused.body, `"next":"/onboarding/company"`)
-		c.must(t, http.StatusOK, "PATCH", "/api/v1/onboarding",
-			object{"fullName": "Kay Visser", "country": "NL", "timeZone": "Europe/Amsterdam", "currency": "EUR"})
+		c.introduce(t)
 		property := c.create(t, "/api/v1/properties", object{"name": "Canal House", "city": "Utrecht"})
 		unit := c.create(t, "/api/v1/units", object{"name": "Flat 1", "propertyId": property})
 		loft := c.create(t, "/api/v1/units", object{"name": "Loft"})
@@ -282,6 +281,7 @@ func TestDevOnAnotherServer(t *testing.T) {
 // the address afterwards is somebody else.
 func testLoginDeleted(t *testing.T, i instance, conn *pgx.Conn) {
 	cleo := signUp(t, i.auth, i.api, "cleo@example.com")
+	cleo.introduce(t)
 	unit := cleo.create(t, "/api/v1/units", object{"name": "Flat"})
 	tenant := cleo.create(t, "/api/v1/tenants", object{"firstName": "Kim", "lastName": "Kay"})
 	cleo.create(t, "/api/v1/tenancies", object{"unitId": unit, "tenantId": tenant, "startDate": "2026-01-01"})
@@ -290,7 +290,7 @@ func testLoginDeleted(t *testing.T, i instance, conn *pgx.Conn) {
 	_, err := conn.Exec(t.Context(), "update app.tenants set user_id = (select id from app.users where email = 'kim@example.com') where id = $1", tenant)
 	require.NoError(t, err)
 	books := func() (text string) {
-		for _, table := range []string{"users", "units", "tenants", "tenancies", "tickets", "ticket_events", "landlord_cards", "audit_log"} {
+		for _, table := range []string{"units", "tenants", "tenancies", "tickets", "ticket_events", "landlord_cards", "audit_log"} {
 			var rows string
 			require.NoError(t, conn.QueryRow(t.Context(), "select string_agg(x::text, ' ' order by x::text) from app."+table+" x").Scan(&rows))
 			text += rows + "\n"
@@ -301,12 +301,18 @@ func testLoginDeleted(t *testing.T, i instance, conn *pgx.Conn) {
 	tag, err := conn.Exec(t.Context(), "delete from auth.users where email in ('cleo@example.com', 'kim@example.com')")
 	require.NoError(t, err)
 	require.EqualValues(t, 2, tag.RowsAffected())
+	require.Eventually(t, func() bool {
+		var gone int
+		err := conn.QueryRow(t.Context(), "select count(*) from app.users where provider_deleted_at is not null and email in ('cleo@example.com', 'kim@example.com')").Scan(&gone)
+		return err == nil && gone == 2
+	}, 10*time.Second, 20*time.Millisecond, "the hook has told of both")
 	require.Equal(t, before, books())
 	newClient(i.auth, "").must(t, http.StatusBadRequest, "POST", "/auth/v1/token?grant_type=password",
 		object{"email": "cleo@example.com", "password": "a long password"})
 
 	for _, email := range []string{"cleo@example.com", "kim@example.com"} {
 		other := signUp(t, i.auth, i.api, email)
+		other.introduce(t)
 		require.Zero(t, other.units(t, "").Pagination.Total)
 		other.must(t, http.StatusNotFound, "GET", "/api/v1/units/"+unit.String(), nil)
 		var homes struct{ Homes []any }
