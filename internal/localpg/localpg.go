@@ -58,6 +58,9 @@ type Options struct {
 	repository string // where to download from; tests have their own
 }
 
+// reapedWithin is how long a start waits for init to take note that a server has ended.
+const reapedWithin = 15 * time.Second
+
 // Server is a running Postgres. Its owner must call Stop.
 type Server struct {
 	place    *place
@@ -174,6 +177,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if err := endPostmaster(s.place.data(), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL); err != nil {
 		return fmt.Errorf("stop the server of an earlier run: %w", err)
 	}
+	awaitReaped(ctx, s.place.data())
 	if err := s.place.clear(); err != nil {
 		return err
 	}
@@ -288,7 +292,6 @@ func endPostmaster(data string, signals ...syscall.Signal) error {
 		}
 		for range 20 {
 			if !runsOn(pid, data) {
-				awaitEnd(pid)
 				return nil
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -297,26 +300,39 @@ func endPostmaster(data string, signals ...syscall.Signal) error {
 	return fmt.Errorf("%s does not end", portcheck.Process(pid))
 }
 
-// awaitEnd waits a moment for a process that has lost its memory to be gone from the
-// list of processes too: as long as it is there, no other server starts on its data.
-func awaitEnd(pid int) {
-	for range 100 {
-		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			return
+// awaitReaped waits until a server that has ended is gone from the list of processes too:
+// one that we killed leaves postmaster.pid behind, and as long as anything has that id,
+// Postgres takes it for a server that runs. Its parent is init, and not every init of a
+// container or a small machine looks after its children at once.
+func awaitReaped(ctx context.Context, data string) {
+	pid := recordedPid(data)
+	ctx, cancel := context.WithTimeout(ctx, reapedWithin)
+	defer cancel()
+	for ; pid != 0 && ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+		if syscall.Kill(pid, 0) != nil || portcheck.Command(pid) != "" {
+			return // gone, or a stranger
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
 // postmaster returns the id of the server running on a data directory, or 0.
 func postmaster(data string) int {
+	pid := recordedPid(data)
+	if pid == 0 || !runsOn(pid, data) {
+		return 0
+	}
+	return pid
+}
+
+// recordedPid is the id in postmaster.pid, whosever it is by now, or 0.
+func recordedPid(data string) int {
 	content, err := os.ReadFile(data + "/postmaster.pid")
 	if err != nil {
 		return 0
 	}
 	first, _, _ := strings.Cut(string(content), "\n")
 	pid, err := strconv.Atoi(first)
-	if err != nil || !runsOn(pid, data) {
+	if err != nil || pid <= 0 {
 		return 0
 	}
 	return pid

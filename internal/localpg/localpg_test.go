@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -120,6 +121,60 @@ func TestServerOfKilledRun(t *testing.T) {
 	server := start(t, Options{Dir: dir, Throwaway: true})
 	require.False(t, runsOn(pid, data))
 	require.Equal(t, "1", query(t, server, "select '1'"))
+}
+
+// TestSilentClients: who connects while the server stops, and then says nothing, is
+// waited for by Postgres for a minute, so that we kill it. It starts again all the same.
+func TestSilentClients(t *testing.T) {
+	t.Parallel()
+	options := Options{Dir: openDir(t), Throwaway: true}
+	server := start(t, options)
+	options.Port = server.Port()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(server.Port()))
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = server.Stop()
+	}()
+	var clients []net.Conn
+	for {
+		client, err := net.Dial("tcp", address)
+		if err != nil {
+			break // it does not listen any more
+		}
+		clients = append(clients, client)
+		time.Sleep(5 * time.Millisecond)
+	}
+	<-stopped
+	server = start(t, options)
+	require.Equal(t, "1", query(t, server, "select '1'"))
+	for _, client := range clients {
+		_ = client.Close()
+	}
+}
+
+// TestUnreapedServer: as long as a server that was killed is in the list of processes,
+// Postgres takes it for one that runs.
+func TestUnreapedServer(t *testing.T) {
+	t.Parallel()
+	options := Options{Dir: openDir(t), Throwaway: true}
+	server := start(t, options)
+	require.NoError(t, server.Stop())
+
+	killed := exec.Command("true")
+	if account := server.place.account; account != nil {
+		killed.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(account.uid), Gid: uint32(account.gid)}}
+	}
+	require.NoError(t, killed.Start())
+	pidFile := filepath.Join(server.DataDir(), "postmaster.pid")
+	require.NoError(t, os.WriteFile(pidFile, fmt.Appendln(nil, killed.Process.Pid), 0o600))
+	require.NoError(t, server.place.own(pidFile))
+	reaped := make(chan error, 1)
+	time.AfterFunc(2*time.Second, func() { reaped <- killed.Wait() })
+
+	server = start(t, options)
+	require.Equal(t, "1", query(t, server, "select '1'"))
+	require.NoError(t, <-reaped)
 }
 
 func TestStalePidFile(t *testing.T) {
