@@ -51,25 +51,29 @@ func listen(t testing.TB, address string) *line {
 
 func (l *line) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", l.server)
-	if err != nil {
-		return // as when Postgres is away
-	}
-	back := make(chan struct{})
-	go func() {
-		defer close(back)
-		_, _ = io.Copy(client, server)
-		_ = client.Close()
-	}()
+	var server net.Conn
+	var back sync.WaitGroup
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buffer)
-		if err != nil || l.forward(server, buffer[:n]) != nil {
+		if err != nil {
 			break
 		}
+		known := server != nil
+		if server, err = l.forward(server, buffer[:n]); err != nil {
+			break // also when Postgres is away
+		}
+		if from := server; !known {
+			back.Go(func() {
+				_, _ = io.Copy(client, from)
+				_ = client.Close()
+			})
+		}
 	}
-	_ = server.Close()
-	<-back
+	if server != nil {
+		_ = server.Close()
+	}
+	back.Wait()
 }
 
 // strike cuts the nth message from now off, before Postgres hears it or just after.
@@ -81,12 +85,20 @@ func (l *line) strike(n int, heard bool) (hit <-chan struct{}, release func()) {
 	return l.hit, sync.OnceFunc(func() { close(l.release) })
 }
 
-func (l *line) forward(server net.Conn, message []byte) error {
+// forward sends a message, over a new connection if server is nil. A connection without
+// a message would be a client that says nothing, and for those Postgres waits when it stops.
+func (l *line) forward(server net.Conn, message []byte) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if server == nil {
+		var err error
+		if server, err = net.Dial("tcp", l.server); err != nil {
+			return nil, err
+		}
+	}
 	if l.left--; l.hit == nil || l.left > 0 {
 		_, err := server.Write(message)
-		return err
+		return server, err
 	}
 	if l.heard {
 		_, _ = server.Write(message)
@@ -94,5 +106,5 @@ func (l *line) forward(server net.Conn, message []byte) error {
 	close(l.hit)
 	l.hit = nil
 	<-l.release
-	return errors.New("cut off")
+	return server, errors.New("cut off")
 }
