@@ -25,11 +25,11 @@
 // # Order, and a fair share
 //
 // A job that was queued by itself goes before those that were queued many at a time.
-// One landlord has at most Kind.PerLandlord jobs of a kind running in a process.
-// What is fetched beyond that is put off to that landlord's next free moment, one job
-// each few milliseconds, so that a landlord who queues ten thousand at once does not
-// hold up the one who comes after them: their jobs step aside as fast as they are
-// fetched.
+// One landlord has at most Kind.PerLandlord jobs of a kind running in a process. What
+// is fetched beyond that is put off to that landlord's next free moment, one job each
+// few milliseconds, so that a landlord who queues ten thousand at once does not hold up
+// the one who comes after them: their jobs step aside as fast as they are fetched. Of
+// jobs that are quick, a few wait for a turn instead, so that one follows another.
 package jobs
 
 import (
@@ -54,17 +54,20 @@ import (
 
 const (
 	schema = "river"
-	// step is how far apart the moments are to which a landlord's jobs are put off.
-	step = 20 * time.Millisecond
 	// firstRetry doubles with each attempt, up to maxRetry.
 	firstRetry = 15 * time.Second
 	maxRetry   = 4 * time.Hour
 )
 
-// queues are how many jobs of each queue run at a time in one process. Of mails more
-// than the mail server is given connections: those beyond step aside the sooner.
-// An import keeps a connection and a part of the server busy.
-var queues = map[string]int{"mail": 20, "import": 2, "accounts": 2, "exports": 2}
+// queues are how many jobs of each queue are taken up at a time in one process, and how
+// often each is looked into if not as Config.Poll says. Of mails more than the mail server
+// is given connections: some wait for their turn, and those beyond step aside the sooner.
+// Mails are looked for more often, so that those who stepped aside are found at their
+// moment. An import keeps a connection and a part of the server busy.
+var queues = map[string]river.QueueConfig{
+	"mail":   {MaxWorkers: 48, FetchPollInterval: 100 * time.Millisecond},
+	"import": {MaxWorkers: 2}, "accounts": {MaxWorkers: 2}, "exports": {MaxWorkers: 2},
+}
 
 // Job is one to do. The context of its work carries the landlord's identity, for
 // internal/db, and "job-" with the job's number as the request id.
@@ -97,7 +100,8 @@ type Config struct {
 	Kinds  []Kind
 	Logger *slog.Logger // nil discards
 
-	// Poll is how often the queue is looked into; 0 means half a second.
+	// Poll is how often the queue is looked into; 0 means half a second. Mails are looked
+	// for at least ten times a second.
 	Poll time.Duration
 	// Rescue is after how long a job counts as left by a process that ended in the
 	// middle of it; 0 means two minutes. A job is left alone for its kind's timeout anyway.
@@ -133,8 +137,11 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 	}
 	r := &Runner{pool: pool, kinds: map[string]*kind{}, logger: c.Logger, bury: c.Bury}
 	workers, running := river.NewWorkers(), map[string]river.QueueConfig{}
-	for queue, n := range queues {
-		running[queue] = river.QueueConfig{MaxWorkers: n}
+	for name, queue := range queues {
+		if queue.FetchPollInterval > c.Poll {
+			queue.FetchPollInterval = c.Poll
+		}
+		running[name] = queue
 	}
 	for _, k := range c.Kinds {
 		w := &kind{Kind: k, turns: newTurns(k.PerLandlord), firstRetry: c.FirstRetry, logger: c.Logger}
@@ -240,7 +247,7 @@ func (k *kind) NextRetry(job *river.Job[args]) time.Time {
 func (k *kind) Work(ctx context.Context, row *river.Job[args]) error {
 	job := row.Args.Job
 	job.Attempt, job.Last = row.Attempt, row.Attempt >= row.MaxAttempts
-	done, wait := k.turns.take(job.OwnerID, time.Now())
+	done, wait := k.turns.take(ctx, job.OwnerID)
 	if done == nil {
 		return river.JobSnooze(wait)
 	}
