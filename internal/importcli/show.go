@@ -24,6 +24,9 @@ func (r *run) showTiles(b batch) {
 	_, _ = fmt.Fprintln(table, "create\tupdate\tunchanged\tskip\terror\t")
 	_, _ = fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%d\t\n", b.Rows.Create, b.Rows.Update, b.Rows.Unchanged, b.Rows.Skip, b.Rows.Error)
 	_ = table.Flush()
+	if r.SendInvites {
+		r.say("%d invites", b.Invited)
+	}
 }
 
 // showErrors shows the first rows that would not be taken.

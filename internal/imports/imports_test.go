@@ -36,7 +36,7 @@ func newDesk(t testing.TB) *desk {
 
 func d2desk(t testing.TB, d *dbtest.Database, l dbtest.Landlord) *desk {
 	t.Helper()
-	return &desk{Database: d, t: t, im: imports.New(d.DB), ctx: l.Context(t), Landlord: l}
+	return &desk{Database: d, t: t, im: imports.New(d.DB, dbtest.InviteKeys(t)), ctx: l.Context(t), Landlord: l}
 }
 
 // tx runs fn as the landlord.

@@ -2,6 +2,7 @@ package imports
 
 import (
 	"context"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -321,4 +322,33 @@ func (c *chunk) makeTenancies(ctx context.Context) error {
 		r.changes = append(r.changes, change{Table: "tenancies", ID: y.ID, Version: y.Version})
 	}
 	return nil
+}
+
+// invite opens invites for the tenants that the rows are about, if the landlord asks for
+// that, but not for who has a login or was ever invited: sending a file again sends no
+// mail again.
+func (c *chunk) invite(ctx context.Context) error {
+	if !c.batch.SendInvites {
+		return nil
+	}
+	rows := distinct(c.going(func(r *row) bool {
+		return r.tenant != nil && (c.batch.OnExisting != Skip || r.made("tenants"))
+	}), func(r *row) string { return r.tenant.id.String() })
+	if len(rows) == 0 {
+		return nil
+	}
+	items := make([]map[string]any, len(rows))
+	by := map[uuid.UUID]*row{}
+	for i, r := range rows {
+		mail := c.keys.Mint(c.batch.OwnerUserID)
+		items[i] = map[string]any{
+			"tenant_id": r.tenant.id, "mail_id": mail.MailID, "mail_key": mail.Key, "token_hash": hex.EncodeToString(mail.Hash),
+		}
+		by[r.tenant.id] = r
+	}
+	opened, err := c.q.ImportInvites(ctx, c.tx, encode(items))
+	for _, i := range opened {
+		by[i.TenantID].inviteID = &i.ID
+	}
+	return err
 }
