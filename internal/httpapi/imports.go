@@ -43,7 +43,8 @@ type importBatch struct {
 	UpdatedAt    time.Time      `json:"updatedAt"`
 }
 
-// importTiles are how many rows come to what. Total is the sum of the others.
+// importTiles are how many rows come to what. Total is the sum of the others but for
+// Warning.
 type importTiles struct {
 	Total     int32 `json:"total" example:"120"`
 	Create    int32 `json:"create" example:"100"`
@@ -51,6 +52,7 @@ type importTiles struct {
 	Unchanged int32 `json:"unchanged" example:"5"`
 	Skip      int32 `json:"skip" example:"3" doc:"Blank lines, what is in the file twice or in your books already, and what was cancelled"`
 	Error     int32 `json:"error" example:"2"`
+	Warning   int32 `json:"warning" example:"1" doc:"How many of those that are taken have a code: somebody else lives in the unit then (overlapping_tenancy), or an invite is open already (invite_pending)"`
 }
 
 // checked reports whether each row has come to something.
@@ -73,7 +75,7 @@ type importRow struct {
 	Line     int32      `json:"line" example:"42" doc:"Where it begins in the file"`
 	Cells    []string   `json:"cells" nullable:"false" doc:"As in the file, or as edited since"`
 	Action   *string    `json:"action,omitempty" enum:"CREATE,UPDATE,UNCHANGED,SKIP,ERROR" doc:"What came of it, or would; absent until the columns are mapped"`
-	Code     *string    `json:"code,omitempty" example:"invalid_email" doc:"Why it is skipped or not taken, for programs; stable"`
+	Code     *string    `json:"code,omitempty" example:"invalid_email" doc:"Why it is skipped or not taken, or what to look at though it is taken, for programs; stable"`
 	Field    *string    `json:"field,omitempty" example:"email" doc:"What of it is to blame"`
 	Message  *string    `json:"message,omitempty" example:"This is not an e-mail address." doc:"Why, for people"`
 	UnitID   *uuid.UUID `json:"unitId,omitempty" format:"uuid" doc:"The unit that it is about; once the import was run"`
@@ -224,7 +226,7 @@ func toImport(b query.ImportBatch, rows [][]string) importBatch {
 		Columns: columns, Missing: append([]string{}, kind.Missing(mapping)...), OnExisting: b.OnExisting, UnknownUnits: b.UnknownUnits,
 		SendInvites: b.SendInvites, Invited: b.Invited,
 		Rows: importTiles{
-			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed,
+			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed, Warning: b.Warned,
 		},
 		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt,
 		Version: b.Version, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,

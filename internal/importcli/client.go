@@ -25,7 +25,7 @@ type batch struct {
 	EarlierID string
 	Done      int
 	Invited   int
-	Rows      struct{ Total, Create, Update, Unchanged, Skip, Error int }
+	Rows      struct{ Total, Create, Update, Unchanged, Skip, Error, Warning int }
 	Columns   []struct{ Heading, Field, Suggested string }
 	Missing   []string
 }

@@ -44,6 +44,9 @@ func (r *row) fail(code, field, message string) {
 	r.action, r.problem = Failed, &Problem{code, field, message}
 }
 
+// warn says what is odd about a row that goes on all the same.
+func (r *row) warn(code, message string) { r.problem = &Problem{Code: code, Message: message} }
+
 // chunk is some rows of one file, in a transaction of their landlord's.
 type chunk struct {
 	tx     *db.Tx

@@ -164,7 +164,7 @@ func TestThereAndBack(t *testing.T) {
 				"alpha renter,alpha renter,alpha-tenant@example.com,alpha flat,,,,555\n" +
 				"Plato,Athens,,,,,,\n" +
 				",,,alpha flat,,,,\n",
-			came:  []string{"CREATE", "SKIP duplicate_in_file", "CREATE", "ERROR unknown_unit", "UPDATE", "CREATE", "SKIP blank"},
+			came:  []string{"CREATE overlapping_tenancy", "SKIP duplicate_in_file", "CREATE overlapping_tenancy", "ERROR unknown_unit", "UPDATE", "CREATE", "SKIP blank"},
 			again: []string{"UNCHANGED", "SKIP duplicate_in_file", "UNCHANGED", "ERROR unknown_unit", "UNCHANGED", "UNCHANGED", "SKIP blank"},
 			books: []string{
 				"tenancy alpha flat|Byron|2026-01-01", "tenancy alpha flat|Hopper|TODAY", "tenant Ada|Byron|ada@example.com|+31 30 1|alpha flat",

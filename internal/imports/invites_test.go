@@ -67,9 +67,11 @@ func TestInvites(t *testing.T) {
 	require.EqualValues(t, 2, d.batch(id).Invited)
 	require.Equal(t, []string{"ada@example.com Attic OPEN", "kim@example.com OPEN", "lee@example.com OPEN"}, d.invites())
 	require.Equal(t, "3", d.mails())
-	require.Equal(t, []string{"CREATE", "CREATE", "SKIP duplicate_in_file", "UNCHANGED", "UNCHANGED", "UNCHANGED", "ERROR invalid_email"}, d.came(id))
+	require.Equal(t, []string{"CREATE", "CREATE", "SKIP duplicate_in_file", "UNCHANGED invite_pending", "UNCHANGED", "UNCHANGED", "ERROR invalid_email"}, d.came(id))
 	require.Equal(t, []string{"ada@example.com", "lee@example.com"}, d.list(`
 		select i.email from app.import_rows r join app.tenant_invites i on i.id = r.invite_id where r.batch_id = $1 order by 1`, id))
+
+	require.EqualValues(t, 1, d.batch(id).Warned)
 
 	// the worker makes the very token whose hash is kept
 	var mail uuid.UUID
@@ -118,4 +120,24 @@ func TestUndoLeavesInvitesOfOthers(t *testing.T) {
 	require.Equal(t, []string{"IN_USE"}, d.list(`select undone from app.import_rows where batch_id = $1`, id))
 	d.undo(later)
 	require.Equal(t, []string{"ada@example.com REVOKED"}, d.invites())
+}
+
+// Who moves in where somebody else lives is taken, and pointed out; who shares a home in
+// one file is not.
+func TestOverlappingTenancies(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.run(d.send(imports.Portfolio, "unit,fullName,email,startDate,endDate\nAttic,A. Byron,ada@example.com,2026-01-01,2026-06-30\nCellar,A. Hopper,grace@example.com,2026-01-01,\n"))
+	file := "unit,fullName,email,startDate,endDate\n" +
+		"Attic,A. After,after@example.com,2026-07-01,\nAttic,A. Within,within@example.com,2026-06-30,2026-06-30\nAttic,A. Before,before@example.com,2025-01-01,2025-12-31\n" +
+		"Cellar,A. Before,b@example.com,2025-01-01,2025-12-31\nCellar,A. Into,into@example.com,2025-01-01,2026-01-01\nCellar,A. Grace,grace@example.com,2026-01-01,\n" +
+		"Loft,A. One,one@example.com,2026-01-01,\nLoft,A. Two,two@example.com,2026-01-01,\n"
+	came := []string{"CREATE", "CREATE overlapping_tenancy", "CREATE", "CREATE", "CREATE overlapping_tenancy", "UPDATE", "CREATE", "CREATE"}
+	id := d.send(imports.Portfolio, file)
+	require.Equal(t, came, d.came(id))
+	require.EqualValues(t, 2, d.batch(id).Warned)
+	d.run(id)
+	require.Equal(t, came, d.came(id))
+	again := d.send(imports.Portfolio, file)
+	require.Zero(t, d.batch(again).Warned, "nobody moves in again")
 }

@@ -308,6 +308,9 @@ func (c *chunk) makeTenancies(ctx context.Context) error {
 	for i, r := range rows {
 		items[i] = r.tenancy()
 	}
+	if err := c.warnOfOthers(ctx, rows, items); err != nil {
+		return err
+	}
 	made, err := c.q.ImportTenanciesInsert(ctx, c.tx, encode(items))
 	if err != nil {
 		return err
@@ -324,6 +327,18 @@ func (c *chunk) makeTenancies(ctx context.Context) error {
 	return nil
 }
 
+// warnOfOthers says of who moves in that somebody else lives there.
+func (c *chunk) warnOfOthers(ctx context.Context, rows []*row, tenancies []map[string]any) error {
+	for i, item := range tenancies {
+		item["place"] = i
+	}
+	places, err := c.q.ImportTenanciesOverlap(ctx, c.tx, query.ImportTenanciesOverlapParams{Sent: encode(tenancies), Before: c.batch.CreatedAt})
+	for _, place := range places {
+		rows[place].warn(CodeOverlap, "Somebody else lives in this unit then.")
+	}
+	return err
+}
+
 // invite opens invites for the tenants that the rows are about, if the landlord asks for
 // that, but not for who has a login or was ever invited: sending a file again sends no
 // mail again.
@@ -338,13 +353,21 @@ func (c *chunk) invite(ctx context.Context) error {
 		return nil
 	}
 	items := make([]map[string]any, len(rows))
+	tenants := make([]uuid.UUID, len(rows))
 	by := map[uuid.UUID]*row{}
 	for i, r := range rows {
+		tenants[i], by[r.tenant.id] = r.tenant.id, r
 		mail := c.keys.Mint(c.batch.OwnerUserID)
 		items[i] = map[string]any{
 			"tenant_id": r.tenant.id, "mail_id": mail.MailID, "mail_key": mail.Key, "token_hash": hex.EncodeToString(mail.Hash),
 		}
-		by[r.tenant.id] = r
+	}
+	pending, err := c.q.ImportInvitesOpen(ctx, c.tx, tenants)
+	if err != nil {
+		return err
+	}
+	for _, id := range pending {
+		by[id].warn(CodePending, "An invite of theirs is open already, and no other is sent.")
 	}
 	opened, err := c.q.ImportInvites(ctx, c.tx, encode(items))
 	for _, i := range opened {

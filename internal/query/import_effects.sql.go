@@ -65,6 +65,32 @@ func (q *Queries) ImportInvitesLock(ctx context.Context, db DBTX, ids []uuid.UUI
 	return err
 }
 
+const importInvitesOpen = `-- name: ImportInvitesOpen :many
+select i.tenant_id from app.tenant_invites i
+ where i.tenant_id = any ($1::uuid[]) and i.claimed_at is null and i.revoked_at is null
+`
+
+// ImportInvitesOpen finds who has an invite that is open.
+func (q *Queries) ImportInvitesOpen(ctx context.Context, db DBTX, tenants []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, importInvitesOpen, tenants)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var tenant_id uuid.UUID
+		if err := rows.Scan(&tenant_id); err != nil {
+			return nil, err
+		}
+		items = append(items, tenant_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const importInvitesRevoke = `-- name: ImportInvitesRevoke :exec
 update app.tenant_invites i set revoked_at = now()
  where i.id = any ($1::uuid[]) and i.claimed_at is null and i.revoked_at is null
@@ -287,6 +313,43 @@ func (q *Queries) ImportTenanciesInsert(ctx context.Context, db DBTX, sent []byt
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const importTenanciesOverlap = `-- name: ImportTenanciesOverlap :many
+select (i.item ->> 'place')::integer as place
+  from jsonb_array_elements($1::jsonb) as i (item)
+ where exists (select from app.tenancies y
+                where y.unit_id = (i.item ->> 'unit_id')::uuid and y.tenant_id <> (i.item ->> 'tenant_id')::uuid
+                  and y.cancelled_at is null and y.created_at < $2::timestamptz
+                  and y.start_date <= coalesce((i.item ->> 'end_date')::date, 'infinity')
+                  and coalesce(y.end_date, 'infinity') >= coalesce((i.item ->> 'start_date')::date, current_date))
+`
+
+type ImportTenanciesOverlapParams struct {
+	Sent   []byte
+	Before time.Time
+}
+
+// ImportTenanciesOverlap finds who moves in where somebody else lives then, by a tenancy
+// that is older than the file: who shares a home often stands in one file.
+func (q *Queries) ImportTenanciesOverlap(ctx context.Context, db DBTX, arg ImportTenanciesOverlapParams) ([]int32, error) {
+	rows, err := db.Query(ctx, importTenanciesOverlap, arg.Sent, arg.Before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int32{}
+	for rows.Next() {
+		var place int32
+		if err := rows.Scan(&place); err != nil {
+			return nil, err
+		}
+		items = append(items, place)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 )
 
 const importBatch = `-- name: ImportBatch :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited from app.import_batches where id = $1
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches where id = $1
 `
 
 func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (ImportBatch, error) {
@@ -50,6 +50,7 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 		&i.UpdatedAt,
 		&i.SendInvites,
 		&i.Invited,
+		&i.Warned,
 	)
 	return i, err
 }
@@ -66,7 +67,7 @@ func (q *Queries) ImportBatchAskCancel(ctx context.Context, db DBTX, id uuid.UUI
 const importBatchCount = `-- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       invited = c.invited, done = c.done, kept = c.kept,
+       invited = c.invited, warned = c.warned, done = c.done, kept = c.kept,
        state = case when $1::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce($1, b.state) end,
        finished_at = case when $1 in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
        undone_at = case when $1 = 'UNDONE' then now() else b.undone_at end
@@ -74,6 +75,7 @@ update app.import_batches b
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
              count(*) filter (where r.action = 'ERROR') as failed, count(r.invite_id) as invited,
+             count(*) filter (where r.action in ('CREATE', 'UPDATE', 'UNCHANGED') and r.code is not null) as warned,
              count(*) filter (where case when $3::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
@@ -99,7 +101,7 @@ const importBatchCreate = `-- name: ImportBatchCreate :one
 
 insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited
+returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned
 `
 
 type ImportBatchCreateParams struct {
@@ -165,12 +167,13 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 		&i.UpdatedAt,
 		&i.SendInvites,
 		&i.Invited,
+		&i.Warned,
 	)
 	return i, err
 }
 
 const importBatchLock = `-- name: ImportBatchLock :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited from app.import_batches where id = $1 for no key update
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches where id = $1 for no key update
 `
 
 // ImportBatchLock locks a batch for the rest of the transaction.
@@ -209,6 +212,7 @@ func (q *Queries) ImportBatchLock(ctx context.Context, db DBTX, id uuid.UUID) (I
 		&i.UpdatedAt,
 		&i.SendInvites,
 		&i.Invited,
+		&i.Warned,
 	)
 	return i, err
 }
@@ -277,7 +281,7 @@ func (q *Queries) ImportBatchesCount(ctx context.Context, db DBTX, arg ImportBat
 }
 
 const importBatchesPage = `-- name: ImportBatchesPage :many
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited from app.import_batches b
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches b
  where ($1::text is null or b.kind = $1)
    and ($2::text is null or b.state = $2)
    and ($3::uuid is null or b.id > $3)
@@ -347,6 +351,7 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 			&i.UpdatedAt,
 			&i.SendInvites,
 			&i.Invited,
+			&i.Warned,
 		); err != nil {
 			return nil, err
 		}

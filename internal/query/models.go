@@ -166,6 +166,7 @@ type ImportBatch struct {
 	UpdatedAt     time.Time
 	SendInvites   bool
 	Invited       int32
+	Warned        int32
 }
 
 type ImportRow struct {

@@ -104,6 +104,17 @@ select (i.item ->> 'place')::integer as place, y.id, y.version, y.end_date
     or (i.item ->> 'start_date') is null and y.cancelled_at is null and (y.end_date is null or y.end_date >= current_date)
    for no key update of y;
 
+-- ImportTenanciesOverlap finds who moves in where somebody else lives then, by a tenancy
+-- that is older than the file: who shares a home often stands in one file.
+-- name: ImportTenanciesOverlap :many
+select (i.item ->> 'place')::integer as place
+  from jsonb_array_elements(@sent::jsonb) as i (item)
+ where exists (select from app.tenancies y
+                where y.unit_id = (i.item ->> 'unit_id')::uuid and y.tenant_id <> (i.item ->> 'tenant_id')::uuid
+                  and y.cancelled_at is null and y.created_at < @before::timestamptz
+                  and y.start_date <= coalesce((i.item ->> 'end_date')::date, 'infinity')
+                  and coalesce(y.end_date, 'infinity') >= coalesce((i.item ->> 'start_date')::date, current_date));
+
 -- name: ImportTenanciesInsert :many
 insert into app.tenancies (unit_id, tenant_id, start_date, end_date)
 select i.unit_id, i.tenant_id, coalesce(i.start_date, current_date), i.end_date
@@ -133,6 +144,11 @@ select t.id, t.unit_id, lower(t.email), s.mail_id, s.mail_key, decode(s.token_ha
  where not exists (select from app.tenant_invites e where e.owner_user_id = t.owner_user_id and e.tenant_id = t.id)
 on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do nothing
 returning i.id, i.tenant_id;
+
+-- ImportInvitesOpen finds who has an invite that is open.
+-- name: ImportInvitesOpen :many
+select i.tenant_id from app.tenant_invites i
+ where i.tenant_id = any (@tenants::uuid[]) and i.claimed_at is null and i.revoked_at is null;
 
 -- ImportInvitesLock keeps invites from being claimed while what they invite to is undone.
 -- Before their tenants: whoever claims one comes the same way.

@@ -69,7 +69,7 @@ update app.import_batches set cancel_asked_at = now() where id = @id;
 -- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       invited = c.invited, done = c.done, kept = c.kept,
+       invited = c.invited, warned = c.warned, done = c.done, kept = c.kept,
        state = case when sqlc.narg('state')::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce(sqlc.narg('state'), b.state) end,
        finished_at = case when sqlc.narg('state') in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
        undone_at = case when sqlc.narg('state') = 'UNDONE' then now() else b.undone_at end
@@ -77,6 +77,7 @@ update app.import_batches b
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
              count(*) filter (where r.action = 'ERROR') as failed, count(r.invite_id) as invited,
+             count(*) filter (where r.action in ('CREATE', 'UPDATE', 'UNCHANGED') and r.code is not null) as warned,
              count(*) filter (where case when @undoing::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
