@@ -68,7 +68,7 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
 		Kinds: []jobs.Kind{
-			invites.Kind(), imports.New(d).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+			invites.Kind(), imports.New(d, cfg.InviteKeys).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
 			takeout.New(d, files).Kind(),
 		},
 	})

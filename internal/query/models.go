@@ -164,6 +164,9 @@ type ImportBatch struct {
 	CreatedBy     uuid.UUID
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	SendInvites   bool
+	Invited       int32
+	Warned        int32
 }
 
 type ImportRow struct {
@@ -184,6 +187,7 @@ type ImportRow struct {
 	Changes     []byte
 	DoneAt      *time.Time
 	Undone      *string
+	InviteID    *uuid.UUID
 }
 
 type LandlordCard struct {
