@@ -25,7 +25,8 @@
 // # Order, and a fair share
 //
 // A job that was queued by itself goes before those that were queued many at a time.
-// One landlord has at most Kind.PerLandlord jobs of a kind running in a process. What
+// One landlord has at most Kind.PerLandlord jobs of a kind running in a process, and all
+// together have twenty. What
 // is fetched beyond that is put off to that landlord's next free moment, one job each
 // few milliseconds, so that a landlord who queues ten thousand at once does not hold up
 // the one who comes after them: their jobs step aside as fast as they are fetched. Of
@@ -60,10 +61,10 @@ const (
 )
 
 // queues are how many jobs of each queue are taken up at a time in one process, and how
-// often each is looked into if not as Config.Poll says. Of mails more than the mail server
-// is given connections: some wait for their turn, and those beyond step aside the sooner.
-// Mails are looked for more often, so that those who stepped aside are found at their
-// moment. An import keeps a connection and a part of the server busy.
+// often each is looked into if not as Config.Poll says. Of mails more than may run: some
+// wait for their turn, and those beyond step aside the sooner. Mails are looked for more
+// often, so that those who stepped aside are found at their moment. An import keeps a
+// connection and a part of the server busy.
 var queues = map[string]river.QueueConfig{
 	"mail":   {MaxWorkers: 48, FetchPollInterval: 100 * time.Millisecond},
 	"import": {MaxWorkers: 2}, "accounts": {MaxWorkers: 2}, "exports": {MaxWorkers: 2},
@@ -138,9 +139,7 @@ func Open(ctx context.Context, c Config) (*Runner, error) {
 	r := &Runner{pool: pool, kinds: map[string]*kind{}, logger: c.Logger, bury: c.Bury}
 	workers, running := river.NewWorkers(), map[string]river.QueueConfig{}
 	for name, queue := range queues {
-		if queue.FetchPollInterval > c.Poll {
-			queue.FetchPollInterval = c.Poll
-		}
+		queue.FetchPollInterval = min(queue.FetchPollInterval, c.Poll) // 0 is c.Poll
 		running[name] = queue
 	}
 	for _, k := range c.Kinds {

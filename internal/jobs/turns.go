@@ -16,21 +16,31 @@ const (
 	patience = 200 * time.Millisecond
 	// waitingPer is how many jobs of a landlord wait for each that may run.
 	waitingPer = 4
+	// atOnce is how many run at a time of a kind. Of mails, more than the mail server is
+	// given connections: one of them reads or writes. Many more would be in doubt when the
+	// process is killed.
+	atOnce = 20
 )
 
 // turns shares the workers of one kind among landlords.
 type turns struct {
 	most int // running at a time for one landlord
 
-	mu   sync.Mutex
-	of   map[uuid.UUID]*share
-	took time.Duration // how long jobs take, the latest counting most; 0 if that is not known
+	mu      sync.Mutex
+	of      map[uuid.UUID]*share
+	running int           // of all
+	waiting []*waiter     // of all, in order
+	took    time.Duration // how long jobs take, the latest counting most; 0 if that is not known
 }
 
 type share struct {
-	running int
-	waiting []chan struct{} // in order; who gets the turn of another has it closed
-	next    time.Time       // the next moment that nobody was put off to yet
+	running, waiting int
+	next             time.Time // the next moment that nobody was put off to yet
+}
+
+type waiter struct {
+	share *share
+	given chan struct{} // closed when it has a turn
 }
 
 func newTurns(most int) *turns {
@@ -52,12 +62,11 @@ func (t *turns) take(ctx context.Context, owner uuid.UUID) (done func(), wait ti
 		s = &share{}
 		t.of[owner] = s
 	}
-	if s.running < t.most {
-		s.running++
+	if t.free(s) {
 		return t.turn(s), 0
 	}
 	quick := 0 < t.took && t.took < patience
-	if quick && len(s.waiting) < waitingPer*t.most && t.await(ctx, s) {
+	if quick && s.waiting < waitingPer*t.most && t.await(ctx, s) {
 		return t.turn(s), 0
 	}
 	// as many as run end in the time that one takes
@@ -73,27 +82,41 @@ func (t *turns) take(ctx context.Context, owner uuid.UUID) (done func(), wait ti
 	return nil, s.next.Sub(now)
 }
 
-// await waits a while for another's turn, without the lock, which the caller holds.
+// free takes up what a landlord may run, if there is some.
+func (t *turns) free(s *share) bool {
+	if s.running >= t.most || t.running >= atOnce {
+		return false
+	}
+	s.running++
+	t.running++
+	return true
+}
+
+// await waits a while for another's turn to end, without the lock, which the caller holds.
 func (t *turns) await(ctx context.Context, s *share) bool {
-	given := make(chan struct{})
-	s.waiting = append(s.waiting, given)
+	w := &waiter{share: s, given: make(chan struct{})}
+	t.waiting = append(t.waiting, w)
+	s.waiting++
 	t.mu.Unlock()
 	enough := time.NewTimer(patience)
 	defer enough.Stop()
 	select {
-	case <-given:
+	case <-w.given:
 	case <-enough.C:
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
-	if i := slices.Index(s.waiting, given); i >= 0 {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
-		return false
+	s.waiting--
+	i := slices.Index(t.waiting, w)
+	if i < 0 {
+		return true
 	}
-	return true
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+	return false
 }
 
-// turn is one that has begun; the result ends it, and hands it to who has waited longest.
+// turn is one that has begun. The result ends it, and has the one begin that has waited
+// longest of those who may.
 func (t *turns) turn(s *share) (done func()) {
 	began := time.Now()
 	return sync.OnceFunc(func() {
@@ -104,12 +127,12 @@ func (t *turns) turn(s *share) (done func()) {
 			took = t.took + (took-t.took)/8
 		}
 		t.took = took
-		if len(s.waiting) == 0 {
-			s.running--
-			return
+		s.running--
+		t.running--
+		if i := slices.IndexFunc(t.waiting, func(w *waiter) bool { return t.free(w.share) }); i >= 0 {
+			close(t.waiting[i].given)
+			t.waiting = slices.Delete(t.waiting, i, i+1)
 		}
-		close(s.waiting[0])
-		s.waiting = s.waiting[1:]
 	})
 }
 
@@ -117,7 +140,7 @@ func (t *turns) turn(s *share) (done func()) {
 // the map stays as small as what goes on.
 func (t *turns) forget(now time.Time) {
 	for owner, s := range t.of {
-		if s.running == 0 && s.next.Before(now) {
+		if s.running == 0 && s.waiting == 0 && s.next.Before(now) {
 			delete(t.of, owner)
 		}
 	}

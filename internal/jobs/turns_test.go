@@ -73,8 +73,51 @@ func TestTurns(t *testing.T) {
 			moments[g.wait] = true
 		}
 		require.Len(t, moments, 9, "each at a moment of its own")
-		require.Empty(t, turns.of[ann].waiting)
+		require.Empty(t, turns.waiting)
+		require.Zero(t, turns.of[ann].waiting)
 		require.Equal(t, 3, turns.of[ann].running)
+	})
+}
+
+// TestTurnsOfAll: a turn that ends where all run that may goes to who has waited longest,
+// past a landlord who has their share.
+func TestTurnsOfAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		turns, ann, bob := newTurns(3), uuid.New(), uuid.New()
+		var hers, others []func()
+		for n := range atOnce {
+			owner, list := uuid.New(), &others
+			if n < 3 {
+				owner, list = ann, &hers
+			}
+			done, _ := turns.take(t.Context(), owner)
+			require.NotNil(t, done)
+			*list = append(*list, done)
+		}
+		done, wait := turns.take(t.Context(), bob)
+		require.Nil(t, done, "too many run")
+		require.Equal(t, step, wait)
+		time.Sleep(10 * time.Millisecond)
+		others[0]()
+		done, _ = turns.take(t.Context(), bob)
+		require.NotNil(t, done)
+
+		served := make(chan uuid.UUID, 2)
+		for _, owner := range []uuid.UUID{ann, bob} {
+			go func() {
+				if done, _ := turns.take(t.Context(), owner); done != nil {
+					served <- owner
+				}
+			}()
+			synctest.Wait()
+		}
+		require.Empty(t, served)
+		others[1]()
+		require.Equal(t, bob, <-served)
+		hers[0]()
+		require.Equal(t, ann, <-served)
+		require.Equal(t, atOnce, turns.running)
 	})
 }
 
