@@ -16,10 +16,11 @@ const (
 	patience = 200 * time.Millisecond
 	// waitingPer is how many jobs of a landlord wait for each that may run.
 	waitingPer = 4
-	// atOnce is how many run at a time of a kind. Of mails, more than the mail server is
-	// given connections: one of them reads or writes. Many more would be in doubt when the
-	// process is killed.
-	atOnce = 20
+	// atOnce is how many run at a time of a kind: of mails, while as many as the mail server
+	// is given connections leave, as many are read and noted. If the process is killed, or
+	// Postgres is away, none of those that run is known to have left; more of them would
+	// not be faster.
+	atOnce = 8
 )
 
 // turns shares the workers of one kind among landlords.
