@@ -36,6 +36,7 @@ type importBatch struct {
 	StartedAt    *time.Time     `json:"startedAt,omitempty"`
 	FinishedAt   *time.Time     `json:"finishedAt,omitempty"`
 	UndoneAt     *time.Time     `json:"undoneAt,omitempty"`
+	RowsPurgedAt *time.Time     `json:"rowsPurgedAt,omitempty" doc:"Since when its rows are gone, which are kept for 90 days after it has ended or was last touched"`
 	Version      int32          `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
 	CreatedAt    time.Time      `json:"createdAt"`
 	UpdatedAt    time.Time      `json:"updatedAt"`
@@ -127,8 +128,10 @@ func (a *API) importRoutes(api huma.API) {
 	remove(api, "/imports/{id}", "deleteImport", "Forget an import and its file; what came of it stays", a.deleteImport)
 	list(api, "/imports", "listImports", "List your imports", a.listImports)
 	get(api, "/imports/{id}", "getImport", "Show an import and how far it is", a.getImport)
-	get(api, "/imports/{id}/rows", "listImportRows", "List the rows of an import", a.listImportRows)
-	get(api, "/imports/{id}/failed.csv", "getImportFailures", "Download the rows that are not taken, to mend and send again", a.importFailed)
+	register(api, http.MethodGet, "/imports/{id}/rows", "listImportRows", "List the rows of an import", http.StatusOK, a.listImportRows,
+		http.StatusNotFound, http.StatusGone)
+	register(api, http.MethodGet, "/imports/{id}/failed.csv", "getImportFailures", "Download the rows that are not taken, to mend and send again",
+		http.StatusOK, a.importFailed, http.StatusNotFound, http.StatusGone)
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
@@ -222,7 +225,7 @@ func toImport(b query.ImportBatch, rows [][]string) importBatch {
 		Rows: importTiles{
 			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed,
 		},
-		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt,
+		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt, RowsPurgedAt: b.RowsPurgedAt,
 		Version: b.Version, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,
 	}
 }
@@ -247,16 +250,20 @@ func (a *API) listImportRows(ctx context.Context, in *listImportRowsInput) (*lis
 	if err != nil {
 		return nil, err
 	}
+	var batch query.ImportBatch
 	var rows []query.ImportRow
 	var total int64
 	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().ImportRowsPageWithCount(ctx, tx, query.ImportRowsPageParams{
+		batch, rows, total, err = query.New().ImportRowsPageWithCount(ctx, tx, query.ImportRowsPageParams{
 			BatchID: in.ID, Action: given(in.Filter), Code: given(in.Code),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := imports.Readable(batch); err != nil {
 		return nil, err
 	}
 	out := &listImportRowsOutput{}

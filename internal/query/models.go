@@ -164,6 +164,7 @@ type ImportBatch struct {
 	CreatedBy     uuid.UUID
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	RowsPurgedAt  *time.Time
 }
 
 type ImportRow struct {
