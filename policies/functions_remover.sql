@@ -172,6 +172,9 @@ begin
         total := total + deleted;
     end if;
     if cardinality(tenants) > 0 then
+        delete from app.tenant_invites i
+         where i.owner_user_id = (select app.current_user_id()) and i.tenant_id = any (tenants)
+           and exists (select from app.tenants t where t.owner_user_id = i.owner_user_id and t.id = i.tenant_id and t.archived_at is not null);
         delete from app.tenants t where t.id = any (tenants) and t.archived_at is not null;
         get diagnostics deleted = row_count;
         total := total + deleted;

@@ -11,8 +11,8 @@ alter table app.import_batches enable row level security;
 alter table app.import_batches force row level security;
 
 grant select on app.import_batches to rowhouse_landlord;
-grant insert (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, row_count) on app.import_batches to rowhouse_landlord;
-grant update (mapping, on_existing, unknown_units, state, created, updated, unchanged, skipped, failed, done, kept,
+grant insert (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count) on app.import_batches to rowhouse_landlord;
+grant update (mapping, on_existing, unknown_units, send_invites, state, created, updated, unchanged, skipped, failed, invited, warned, done, kept,
               job_id, cancel_asked_at, started_at, finished_at, undone_at, rows_purged_at) on app.import_batches to rowhouse_landlord;
 grant select, delete on app.import_batches to rowhouse_remover;
 

@@ -11,7 +11,7 @@ alter table app.import_rows force row level security;
 
 grant select on app.import_rows to rowhouse_landlord;
 grant insert (batch_id, n, line, cells, fields, same_as, action, code, field, message) on app.import_rows to rowhouse_landlord;
-grant update (cells, fields, same_as, action, code, field, message, unit_id, tenant_id, changes, done_at, undone) on app.import_rows to rowhouse_landlord;
+grant update (cells, fields, same_as, action, code, field, message, unit_id, tenant_id, invite_id, changes, done_at, undone) on app.import_rows to rowhouse_landlord;
 grant select, delete on app.import_rows to rowhouse_remover;
 
 create policy boundary_all_import_rows on app.import_rows as restrictive to public

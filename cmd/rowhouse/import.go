@@ -22,6 +22,7 @@ type importCmd struct {
 	DryRun       bool   `help:"Only show what would come of the rows."`
 	OnExisting   string `help:"What to do with what is in your books already: skip it, fill in what is empty there, or update it." enum:"skip,fill,update" default:"update"`
 	UnknownUnits string `help:"Whether a tenant's unit that is not in your books is made: error or create." enum:"error,create" default:"error"`
+	SendInvites  bool   `help:"Invite the tenants by mail: those with an address whom nobody has invited before."`
 }
 
 // Help is what --help says beyond the flags.
@@ -50,7 +51,7 @@ func (c importCmd) Run(ctx context.Context, cfg config.Config) error {
 		return errors.New("name a file with your access token with --token-file, or set ROWHOUSE_TOKEN")
 	}
 	err := importcli.Run(ctx, importcli.Options{
-		Kind: c.Kind, File: c.File, URL: c.URL, Token: token, OnExisting: c.OnExisting, UnknownUnits: c.UnknownUnits, DryRun: c.DryRun,
+		Kind: c.Kind, File: c.File, URL: c.URL, Token: token, OnExisting: c.OnExisting, UnknownUnits: c.UnknownUnits, SendInvites: c.SendInvites, DryRun: c.DryRun,
 		Out: os.Stdout, Progress: os.Stderr, Terminal: term.IsTerminal(int(os.Stderr.Fd())),
 	})
 	if errors.Is(err, importcli.ErrRows) {

@@ -20,6 +20,7 @@ import (
 	"rowhouse/internal/db"
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/imports"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/jobs"
 	"rowhouse/internal/seal"
 )
@@ -47,10 +48,12 @@ func work() {
 	ctx := context.Background()
 	seals, err := seal.ParseKeyring(dbtest.KeysText)
 	check(err)
+	invites, err := invitetoken.ParseKeyring(dbtest.InviteKeysText)
+	check(err)
 	d, err := db.Open(ctx, db.Config{URL: books, Keys: seals, MaxConns: 8, AcquireTimeout: 10 * time.Second})
 	check(err)
 	runner, err := jobs.Open(ctx, jobs.Config{
-		URL: queue, Kinds: []jobs.Kind{imports.New(d).Kind(), imports.New(d).PurgeKind()},
+		URL: queue, Kinds: []jobs.Kind{imports.New(d, invites).Kind(), imports.New(d, invites).PurgeKind()},
 		Poll: 50 * time.Millisecond, FirstRetry: time.Microsecond,
 	})
 	check(err)
@@ -91,7 +94,7 @@ func startImport(t testing.TB, d *dbtest.Database, l dbtest.Landlord, kind impor
 	file, err := csvfile.Parse([]byte(text))
 	require.NoError(t, err)
 	sum := sha256.Sum256([]byte(text))
-	im, ctx := imports.New(d.DB), l.Context(t)
+	im, ctx := imports.New(d.DB, dbtest.InviteKeys(t)), l.Context(t)
 	require.NoError(t, d.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) error {
 		batch, err := im.Store(ctx, tx, imports.Upload{
 			Kind: kind, FileName: "file.csv", SHA256: sum[:], File: file,

@@ -33,7 +33,7 @@ func TestImportsLeaveRoom(t *testing.T) {
 	t.Cleanup(sender.Close)
 
 	worker := d.Open(t, db.Config{URL: d.URL("rowhouse_worker")})
-	importer := imports.New(worker)
+	importer := imports.New(worker, dbtest.InviteKeys(t))
 	kind := importer.Kind()
 	work, began, goOn := kind.Work, make(chan struct{}, 10), make(chan struct{})
 	kind.Work = func(ctx context.Context, job jobs.Job) error {

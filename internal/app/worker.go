@@ -65,7 +65,7 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 	invites := invitemail.New(invitemail.Config{
 		DB: d, Mail: sender, Keys: cfg.InviteKeys, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 	})
-	importer := imports.New(d)
+	importer := imports.New(d, cfg.InviteKeys)
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
 		Kinds: []jobs.Kind{

@@ -114,7 +114,7 @@ func New(c Config) (*API, error) {
 		c.RequestTimeout = 15 * time.Second
 	}
 	a := &API{db: c.DB, files: c.Files, found: newContractorSearch(c), profiles: newProfiles(c.DB), emailsProven: c.EmailsProven, inviteKeys: c.InviteKeys}
-	a.imports, a.importing = imports.New(c.DB), make(chan struct{}, importsAtOnce)
+	a.imports, a.importing = imports.New(c.DB, c.InviteKeys), make(chan struct{}, importsAtOnce)
 	a.spools, a.takeout = newSpools(), takeout.New(c.DB, c.Files)
 	if c.InviteKeys.Empty() {
 		return nil, errors.New("httpapi: there is no invite key")

@@ -35,6 +35,7 @@ type ImportFile struct {
 	FileName     line   `query:"fileName" maxLength:"150" example:"units.csv" doc:"The file's name, if it is the body itself"`
 	OnExisting   string `query:"onExisting" enum:"skip,fill,update" default:"update" doc:"What to do with what is in your books already: skip it, fill in what is empty there, or update it with what the file says. An empty cell never empties anything."`
 	UnknownUnits string `query:"unknownUnits" enum:"error,create" default:"error" doc:"Whether a tenant's unit that is not in your books is made"`
+	SendInvites  bool   `query:"sendInvites" doc:"Whether running it invites the tenants: those with an address whom nobody has invited before"`
 
 	contentType string
 	body        io.Reader
@@ -117,7 +118,7 @@ func (a *API) checkedImport(ctx context.Context, id uuid.UUID, earlier bool) (*s
 func (in *ImportFile) upload(kind imports.Kind) (imports.Upload, error) {
 	u := imports.Upload{
 		Kind: kind, FileName: in.FileName.trimmed(),
-		Options: imports.Options{OnExisting: in.OnExisting, UnknownUnits: in.UnknownUnits},
+		Options: imports.Options{OnExisting: in.OnExisting, UnknownUnits: in.UnknownUnits, SendInvites: in.SendInvites},
 	}
 	mediaType, params, err := mime.ParseMediaType(in.contentType)
 	body := in.body

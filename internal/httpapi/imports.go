@@ -29,6 +29,8 @@ type importBatch struct {
 	Missing      []string       `json:"missing" nullable:"false" example:"[\"lastName\"]" doc:"The fields without which the file can't be taken, and that no column holds"`
 	OnExisting   string         `json:"onExisting" enum:"skip,fill,update"`
 	UnknownUnits string         `json:"unknownUnits" enum:"error,create"`
+	SendInvites  bool           `json:"sendInvites"`
+	Invited      int32          `json:"invited" example:"98" doc:"How many tenants were invited, or would be"`
 	Rows         importTiles    `json:"rows"`
 	Done         int32          `json:"done" example:"500" doc:"How many rows were run; while it is undone, how many were undone"`
 	Kept         int32          `json:"kept" example:"2" doc:"How many rows undoing has left alone, because somebody has worked on what they made since"`
@@ -42,7 +44,8 @@ type importBatch struct {
 	UpdatedAt    time.Time      `json:"updatedAt"`
 }
 
-// importTiles are how many rows come to what. Total is the sum of the others.
+// importTiles are how many rows come to what. Total is the sum of the others but for
+// Warning.
 type importTiles struct {
 	Total     int32 `json:"total" example:"120"`
 	Create    int32 `json:"create" example:"100"`
@@ -50,6 +53,7 @@ type importTiles struct {
 	Unchanged int32 `json:"unchanged" example:"5"`
 	Skip      int32 `json:"skip" example:"3" doc:"Blank lines, what is in the file twice or in your books already, and what was cancelled"`
 	Error     int32 `json:"error" example:"2"`
+	Warning   int32 `json:"warning" example:"1" doc:"How many of those that are taken have a code: somebody else lives in the unit then (overlapping_tenancy), or an invite is open already (invite_pending)"`
 }
 
 // checked reports whether each row has come to something.
@@ -72,11 +76,12 @@ type importRow struct {
 	Line     int32      `json:"line" example:"42" doc:"Where it begins in the file"`
 	Cells    []string   `json:"cells" nullable:"false" doc:"As in the file, or as edited since"`
 	Action   *string    `json:"action,omitempty" enum:"CREATE,UPDATE,UNCHANGED,SKIP,ERROR" doc:"What came of it, or would; absent until the columns are mapped"`
-	Code     *string    `json:"code,omitempty" example:"invalid_email" doc:"Why it is skipped or not taken, for programs; stable"`
+	Code     *string    `json:"code,omitempty" example:"invalid_email" doc:"Why it is skipped or not taken, or what to look at though it is taken, for programs; stable"`
 	Field    *string    `json:"field,omitempty" example:"email" doc:"What of it is to blame"`
 	Message  *string    `json:"message,omitempty" example:"This is not an e-mail address." doc:"Why, for people"`
 	UnitID   *uuid.UUID `json:"unitId,omitempty" format:"uuid" doc:"The unit that it is about; once the import was run"`
 	TenantID *uuid.UUID `json:"tenantId,omitempty" format:"uuid" doc:"The tenant that it is about; once the import was run"`
+	InviteID *uuid.UUID `json:"inviteId,omitempty" format:"uuid" doc:"The invite that it has sent; once the import was run"`
 	Undone   *string    `json:"undone,omitempty" enum:"REVERSED,EDITED,IN_USE" doc:"What undoing came to: it was reversed, or left alone because somebody has edited, or uses, what it made"`
 }
 
@@ -222,8 +227,9 @@ func toImport(b query.ImportBatch, rows [][]string) importBatch {
 	return importBatch{
 		ID: b.ID, Kind: b.Kind, State: b.State, FileName: b.FileName, Encoding: b.Encoding, Delimiter: b.Delimiter,
 		Columns: columns, Missing: append([]string{}, kind.Missing(mapping)...), OnExisting: b.OnExisting, UnknownUnits: b.UnknownUnits,
+		SendInvites: b.SendInvites, Invited: b.Invited,
 		Rows: importTiles{
-			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed,
+			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed, Warning: b.Warned,
 		},
 		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt, RowsPurgedAt: b.RowsPurgedAt,
 		Version: b.Version, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,
@@ -283,7 +289,7 @@ func toImportRow(r query.ImportRow) (importRow, error) {
 		ID: r.ID, N: r.N, Line: r.Line, Cells: cells, Action: r.Action, Code: r.Code, Field: r.Field, Message: r.Message, Undone: r.Undone,
 	}
 	if r.DoneAt != nil { // before, it may be what a check has made and taken back
-		shown.UnitID, shown.TenantID = r.UnitID, r.TenantID
+		shown.UnitID, shown.TenantID, shown.InviteID = r.UnitID, r.TenantID, r.InviteID
 	}
 	return shown, err
 }
@@ -295,6 +301,7 @@ type mapImportInput struct {
 		Mapping      []importField `json:"mapping,omitempty" maxItems:"64" example:"[\"firstName\",\"lastName\",\"\"]" doc:"What each column holds, from the first; an empty text leaves the column out"`
 		OnExisting   string        `json:"onExisting,omitempty" enum:"skip,fill,update"`
 		UnknownUnits string        `json:"unknownUnits,omitempty" enum:"error,create"`
+		SendInvites  *bool         `json:"sendInvites,omitempty" nullable:"true" doc:"As it is, if left out"`
 	}
 }
 
@@ -302,7 +309,7 @@ func (a *API) mapImport(ctx context.Context, in *mapImportInput) (*shown[importB
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), transferTime)
 	defer cancel()
 	err := a.imports.Remap(ctx, in.ID, func(batch query.ImportBatch) (csvfile.Mapping, imports.Options, error) {
-		mapping, options := csvfile.Mapping(batch.Mapping), imports.Options{OnExisting: batch.OnExisting, UnknownUnits: batch.UnknownUnits}
+		mapping, options := csvfile.Mapping(batch.Mapping), imports.Options{OnExisting: batch.OnExisting, UnknownUnits: batch.UnknownUnits, SendInvites: batch.SendInvites}
 		if in.Body.Mapping != nil {
 			mapping = each(in.Body.Mapping, func(f importField) string { return string(f) })
 			if wrong := mapping.Check(len(batch.Header), imports.Kind(batch.Kind).Fields()); wrong != "" {
@@ -314,6 +321,9 @@ func (a *API) mapImport(ctx context.Context, in *mapImportInput) (*shown[importB
 		}
 		if in.Body.UnknownUnits != "" {
 			options.UnknownUnits = in.Body.UnknownUnits
+		}
+		if in.Body.SendInvites != nil {
+			options.SendInvites = *in.Body.SendInvites
 		}
 		return mapping, options, in.check(batch.Version)
 	})

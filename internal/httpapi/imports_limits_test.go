@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/auth"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/imports"
 )
 
@@ -100,7 +101,7 @@ func (s *service) purge(c client, path string) {
 	c.t.Helper()
 	id, err := uuid.Parse(path[len("/imports/"):])
 	require.NoError(c.t, err)
-	_, err = imports.New(s.DB).Purge(auth.With(c.t.Context(), auth.Identity{UserID: c.id}), id)
+	_, err = imports.New(s.DB, dbtest.InviteKeys(c.t)).Purge(auth.With(c.t.Context(), auth.Identity{UserID: c.id}), id)
 	require.NoError(c.t, err)
 }
 

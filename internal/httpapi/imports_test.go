@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/auth"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/imports"
 )
 
@@ -28,7 +29,7 @@ func (s *service) runImport(c client, path string) {
 	c.t.Helper()
 	id, err := uuid.Parse(path[strings.LastIndex(path, "/")+1:])
 	require.NoError(c.t, err)
-	require.NoError(c.t, imports.New(s.DB).Run(auth.With(c.t.Context(), auth.Identity{UserID: c.id}), id))
+	require.NoError(c.t, imports.New(s.DB, dbtest.InviteKeys(c.t)).Run(auth.With(c.t.Context(), auth.Identity{UserID: c.id}), id))
 }
 
 // tiles are an import's state and how many rows come to what.
@@ -38,6 +39,37 @@ func (a answer) tiles() string {
 	require.Equal(a.t, rows["total"], rows["create"].(float64)+rows["update"].(float64)+rows["unchanged"].(float64)+rows["skip"].(float64)+rows["error"].(float64))
 	return fmt.Sprintf("%v create %v update %v unchanged %v skip %v error %v", a.body["state"],
 		rows["create"], rows["update"], rows["unchanged"], rows["skip"], rows["error"])
+}
+
+// A landlord has an import invite the tenants: what would come of that is shown first.
+func TestImportInvites(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	c := s.newLandlord(t)
+	file := "firstName,lastName,email\nAda,Byron,ada@example.com\nGrace,Hopper,\n"
+
+	at := c.importing("/tenants/import?sendInvites=true", file)
+	invites := func() []any {
+		a := c.get(at).ok(http.StatusOK)
+		return []any{a.body["state"], a.body["sendInvites"], a.body["invited"]}
+	}
+	require.Equal(t, []any{"CHECKED", true, 1.0}, invites())
+	require.NotContains(t, c.get(at + "/rows").list("rows")[0], "inviteId", "nobody was invited yet")
+	c.patch(at+"/mapping", object{"sendInvites": false}).ok(http.StatusOK)
+	require.Equal(t, []any{"CHECKED", false, 0.0}, invites())
+	c.patch(at+"/mapping", object{"sendInvites": true}).ok(http.StatusOK)
+	require.Equal(t, []any{"CHECKED", true, 1.0}, invites())
+	require.Empty(t, c.get("/tenant-invites").list("tenantInvites"))
+
+	c.post(at+"/run", nil).ok(http.StatusOK)
+	s.runImport(c, at)
+	require.Equal(t, []any{"COMPLETED", true, 1.0}, invites())
+	invite := c.get("/tenant-invites").list("tenantInvites")[0]
+	require.Equal(t, []any{"ada@example.com", "PENDING", "QUEUED"}, []any{invite["email"], invite["state"], invite["mailState"]})
+	rows := c.get(at + "/rows").list("rows")
+	require.Equal(t, invite["id"], rows[0]["inviteId"])
+	require.NotContains(t, rows[1], "inviteId", "without an address")
+	c.post("/tenants/import?sendInvites=maybe", file, csvType...).refused(http.StatusBadRequest, "invalid_request", "?sendInvites")
 }
 
 // A landlord sends the file that they have, says what its columns are, mends a row,

@@ -24,7 +24,8 @@ type batch struct {
 	State     string
 	EarlierID string
 	Done      int
-	Rows      struct{ Total, Create, Update, Unchanged, Skip, Error int }
+	Invited   int
+	Rows      struct{ Total, Create, Update, Unchanged, Skip, Error, Warning int }
 	Columns   []struct{ Heading, Field, Suggested string }
 	Missing   []string
 }
@@ -67,6 +68,9 @@ func (r *run) upload(ctx context.Context, content []byte) (b batch, err error) {
 	ctx, cancel := lingering(ctx, lingers)
 	defer cancel()
 	query := url.Values{"fileName": {filepath.Base(r.File)}}
+	if r.SendInvites {
+		query.Set("sendInvites", "true")
+	}
 	for name, value := range map[string]string{"onExisting": r.OnExisting, "unknownUnits": r.UnknownUnits} {
 		if value != "" {
 			query.Set(name, value)

@@ -25,6 +25,7 @@ type Options struct {
 
 	OnExisting   string // skip, fill or update; empty leaves it to the server
 	UnknownUnits string // error or create; empty leaves it to the server
+	SendInvites  bool   // to the tenants whom nobody has invited before
 	DryRun       bool   // say what would come of the rows, and no more
 
 	Out      io.Writer // what came of it

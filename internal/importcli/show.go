@@ -21,9 +21,12 @@ func (r *run) showTiles(b batch) {
 	}
 	table := tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(r.Out, heading)
-	_, _ = fmt.Fprintln(table, "create\tupdate\tunchanged\tskip\terror\t")
-	_, _ = fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%d\t\n", b.Rows.Create, b.Rows.Update, b.Rows.Unchanged, b.Rows.Skip, b.Rows.Error)
+	_, _ = fmt.Fprintln(table, "create\tupdate\tunchanged\tskip\terror\twarning\t")
+	_, _ = fmt.Fprintf(table, "%d\t%d\t%d\t%d\t%d\t%d\t\n", b.Rows.Create, b.Rows.Update, b.Rows.Unchanged, b.Rows.Skip, b.Rows.Error, b.Rows.Warning)
 	_ = table.Flush()
+	if r.SendInvites {
+		r.say("%d invites", b.Invited)
+	}
 }
 
 // showErrors shows the first rows that would not be taken.

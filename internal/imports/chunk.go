@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"rowhouse/internal/db"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/query"
 )
 
@@ -36,23 +37,28 @@ type row struct {
 	changes      []change
 
 	unitID, tenantID *uuid.UUID // what it was about, in the end
+	inviteID         *uuid.UUID // that was opened for it
 }
 
 func (r *row) fail(code, field, message string) {
 	r.action, r.problem = Failed, &Problem{code, field, message}
 }
 
+// warn says what is odd about a row that goes on all the same.
+func (r *row) warn(code, message string) { r.problem = &Problem{Code: code, Message: message} }
+
 // chunk is some rows of one file, in a transaction of their landlord's.
 type chunk struct {
 	tx     *db.Tx
 	q      *query.Queries
+	keys   invitetoken.Keyring
 	batch  query.ImportBatch
 	firsts map[string]int32 // the first row of the file that is about the same
 	rows   []*row           // by n
 }
 
-func newChunk(tx *db.Tx, batch query.ImportBatch, firsts map[string]int32, rows []query.ImportRowsToRunRow) (*chunk, error) {
-	c := &chunk{tx: tx, q: query.New(), batch: batch, firsts: firsts}
+func (im *Importer) newChunk(tx *db.Tx, batch query.ImportBatch, firsts map[string]int32, rows []query.ImportRowsToRunRow) (*chunk, error) {
+	c := &chunk{tx: tx, q: query.New(), keys: im.keys, batch: batch, firsts: firsts}
 	for _, stored := range rows {
 		r := &row{n: stored.N, line: stored.Line}
 		if stored.SameAs != nil {
@@ -84,7 +90,7 @@ func (c *chunk) apply(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		c.findProperties, c.findUnits, c.findTenants,
 		c.makeProperties, c.makeUnits, c.makeTenants,
-		c.findTenancies, c.updateUnits, c.updateTenants, c.makeTenancies,
+		c.findTenancies, c.updateUnits, c.updateTenants, c.makeTenancies, c.invite,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -124,7 +130,7 @@ func (r *row) settle(kind Kind, onExisting string) {
 
 // record is what ImportRowsResult keeps of a row.
 func (r *row) record() map[string]any {
-	record := map[string]any{"n": r.n, "action": r.action, "unit_id": r.unitID, "tenant_id": r.tenantID}
+	record := map[string]any{"n": r.n, "action": r.action, "unit_id": r.unitID, "tenant_id": r.tenantID, "invite_id": r.inviteID}
 	if p := r.problem; p != nil {
 		record["code"], record["message"] = p.Code, p.Message
 		if p.Field != "" {

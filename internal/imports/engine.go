@@ -13,6 +13,7 @@ import (
 	"rowhouse/internal/csvfile"
 	"rowhouse/internal/db"
 	"rowhouse/internal/errs"
+	"rowhouse/internal/invitetoken"
 	"rowhouse/internal/query"
 )
 
@@ -42,16 +43,18 @@ const (
 // ctx, and sees nobody else's imports: one that is missing or another's is refused as
 // db.Forbidden.
 type Importer struct {
-	db *db.DB
+	db   *db.DB
+	keys invitetoken.Keyring
 }
 
-// New returns an Importer that works on d.
-func New(d *db.DB) *Importer { return &Importer{db: d} }
+// New returns an Importer that works on d, and makes the tokens of invites with keys.
+func New(d *db.DB, keys invitetoken.Keyring) *Importer { return &Importer{db: d, keys: keys} }
 
 // Options say how to take a file.
 type Options struct {
 	OnExisting   string // Skip, Fill or Update
 	UnknownUnits string // "error" or "create", in a file of tenants
+	SendInvites  bool   // to those whom nobody has invited before
 }
 
 // Upload is a file that came in.
@@ -82,7 +85,7 @@ func (im *Importer) Store(ctx context.Context, tx *db.Tx, u Upload) (batch query
 	batch, err = query.New().ImportBatchCreate(ctx, tx, query.ImportBatchCreateParams{
 		Kind: string(u.Kind), FileName: u.FileName, FileSha256: u.SHA256, Encoding: string(u.File.Encoding),
 		Delimiter: string(u.File.Delimiter), Header: u.File.Header, Mapping: mapping,
-		OnExisting: u.OnExisting, UnknownUnits: u.UnknownUnits, RowCount: count,
+		OnExisting: u.OnExisting, UnknownUnits: u.UnknownUnits, SendInvites: u.SendInvites, RowCount: count,
 	})
 	if err != nil {
 		return batch, err
@@ -305,9 +308,9 @@ func (im *Importer) Remap(ctx context.Context, id uuid.UUID, decide func(query.I
 			return batch, err
 		}
 		same := slices.Equal(m, batch.Mapping)
-		batch.Mapping, batch.OnExisting, batch.UnknownUnits = m, o.OnExisting, o.UnknownUnits
+		batch.Mapping, batch.OnExisting, batch.UnknownUnits, batch.SendInvites = m, o.OnExisting, o.UnknownUnits, o.SendInvites
 		if err := query.New().ImportBatchMap(ctx, tx, query.ImportBatchMapParams{
-			ID: id, Mapping: m, OnExisting: o.OnExisting, UnknownUnits: o.UnknownUnits,
+			ID: id, Mapping: m, OnExisting: o.OnExisting, UnknownUnits: o.UnknownUnits, SendInvites: o.SendInvites,
 		}); err != nil || same {
 			return batch, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/imports"
 	"rowhouse/internal/jobs"
 )
@@ -40,7 +41,7 @@ func TestPurge(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	other := d2desk(t, d.Database, d.Database.Landlord(t, "bravo"))
-	worker := imports.New(d.Open(t, db.Config{URL: d.URL("rowhouse_worker")}))
+	worker := imports.New(d.Open(t, db.Config{URL: d.URL("rowhouse_worker")}), dbtest.InviteKeys(t))
 	runner, err := jobs.Open(context.Background(), jobs.Config{
 		URL: d.URL("rowhouse_worker"), Kinds: []jobs.Kind{worker.Kind(), worker.PurgeKind()}, Poll: 10 * time.Millisecond,
 	})

@@ -33,6 +33,12 @@ const (
 	CodeRefused       = "refused"
 )
 
+// The codes of rows that are taken, and that somebody should look at.
+const (
+	CodeOverlap = "overlapping_tenancy"
+	CodePending = "invite_pending"
+)
+
 // Problem says why a row is not taken, in words for whoever made the file.
 type Problem struct {
 	Code    string `json:"code"`

@@ -215,7 +215,7 @@ func (im *Importer) refuse(ctx context.Context, id uuid.UUID) error {
 
 // take takes rows into the books and writes what came of them.
 func (im *Importer) take(ctx context.Context, tx *db.Tx, batch query.ImportBatch, firsts map[string]int32, rows []query.ImportRowsToRunRow) ([]map[string]any, error) {
-	c, err := newChunk(tx, batch, firsts, rows)
+	c, err := im.newChunk(tx, batch, firsts, rows)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"rowhouse/internal/csvfile"
 	"rowhouse/internal/db"
+	"rowhouse/internal/dbtest"
 	"rowhouse/internal/errs"
 	"rowhouse/internal/imports"
 	"rowhouse/internal/query"
@@ -120,7 +121,7 @@ func TestCancel(t *testing.T) {
 		require.NoError(t, d.tx(func(tx *db.Tx) error { return d.im.Cancel(d.ctx, tx, id) }))
 	}}
 	d.start(id)
-	require.NoError(t, imports.New(d.Open(t, db.Config{Configure: cancelled.configure})).Run(d.ctx, id))
+	require.NoError(t, imports.New(d.Open(t, db.Config{MaxConns: 1, Configure: cancelled.configure}), dbtest.InviteKeys(t)).Run(d.ctx, id))
 	require.Equal(t, "CANCELLED create 500 update 0 unchanged 0 skip 200 error 0", d.tiles(id))
 	require.Equal(t, []string{"500"}, d.list(`select count(*)::text from app.tenants where email like 'renter-%@example.com'`))
 
@@ -132,7 +133,8 @@ func TestCancel(t *testing.T) {
 	require.Equal(t, []string{"0"}, d.list(`select count(*)::text from app.tenants where email like 'renter-%@example.com'`))
 }
 
-// afterCommits does something once, after some transactions of a pool have ended.
+// afterCommits does something once, after some transactions of a pool have ended. With one
+// connection, before the next begins.
 type afterCommits struct {
 	left int
 	then func()
@@ -158,7 +160,7 @@ func TestCutOff(t *testing.T) {
 		ctx, cut := context.WithCancel(d.ctx)
 		tracer := &cutter{left: statements, cut: cut}
 		cutting := d.Open(t, db.Config{MaxConns: 1, Configure: func(c *pgxpool.Config) { c.ConnConfig.Tracer = tracer }})
-		err := imports.New(cutting).Run(ctx, id)
+		err := imports.New(cutting, dbtest.InviteKeys(t)).Run(ctx, id)
 		cutting.Close()
 		cut()
 		if err == nil {
@@ -198,7 +200,7 @@ func TestOverlap(t *testing.T) {
 		d.start(id)
 		all.Go(func() {
 			for {
-				err := imports.New(d.DB).Run(d.ctx, id)
+				err := imports.New(d.DB, dbtest.InviteKeys(t)).Run(d.ctx, id)
 				if errs.KindOf(orInternal(err)) != errs.Unavailable { // as a queue does
 					if err != nil {
 						t.Error(err)

@@ -22,6 +22,7 @@ const (
 type undone struct {
 	n       int32
 	changes []change
+	invite  *uuid.UUID // that was opened for it
 	outcome string
 }
 
@@ -43,13 +44,23 @@ func (im *Importer) undo(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 		return 0, true, finish(ctx, tx, batch.ID, Undone)
 	}
 	rows := make([]*undone, len(last))
+	invites := []uuid.UUID{}
 	for i, stored := range last {
-		rows[i] = &undone{n: stored.N, outcome: reversed}
+		rows[i] = &undone{n: stored.N, invite: stored.InviteID, outcome: reversed}
+		if stored.InviteID != nil {
+			invites = append(invites, *stored.InviteID)
+		}
+		if stored.Changes == nil {
+			continue // an invite alone
+		}
 		if err := json.Unmarshal(stored.Changes, &rows[i].changes); err != nil {
 			return 0, false, fmt.Errorf("read changes of row %d: %w", stored.N, err)
 		}
 	}
 	q := query.New()
+	if err := q.ImportInvitesLock(ctx, tx, invites); err != nil {
+		return len(rows), false, err
+	}
 	for _, t := range []struct {
 		name    string
 		state   func(context.Context, query.DBTX, []uuid.UUID) ([]state, error)
@@ -68,7 +79,7 @@ func (im *Importer) undo(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 			return q.ImportTenanciesDelete(ctx, tx, ids)
 		}},
 		{"tenants", func(ctx context.Context, tx query.DBTX, ids []uuid.UUID) ([]state, error) {
-			return states(q.ImportTenantsState(ctx, tx, ids))
+			return states(q.ImportTenantsState(ctx, tx, query.ImportTenantsStateParams{Ids: ids, Invites: invites}))
 		}, func(ctx context.Context, tx query.DBTX, items []byte) error {
 			_, err := q.ImportTenantsUpdate(ctx, tx, items)
 			return err
@@ -108,8 +119,15 @@ func (im *Importer) undo(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 		}
 	}
 	items := make([]map[string]any, len(rows))
+	void := []uuid.UUID{}
 	for i, r := range rows {
 		items[i] = map[string]any{"n": r.n, "undone": r.outcome}
+		if r.invite != nil && r.outcome == reversed {
+			void = append(void, *r.invite)
+		}
+	}
+	if err := q.ImportInvitesRevoke(ctx, tx, void); err != nil {
+		return len(rows), false, err
 	}
 	if err := q.ImportRowsUndone(ctx, tx, query.ImportRowsUndoneParams{BatchID: batch.ID, Sent: encode(items)}); err != nil {
 		return len(rows), false, err

@@ -2,6 +2,7 @@ package imports
 
 import (
 	"context"
+	"encoding/hex"
 	"maps"
 	"slices"
 	"strings"
@@ -307,6 +308,9 @@ func (c *chunk) makeTenancies(ctx context.Context) error {
 	for i, r := range rows {
 		items[i] = r.tenancy()
 	}
+	if err := c.warnOfOthers(ctx, rows, items); err != nil {
+		return err
+	}
 	made, err := c.q.ImportTenanciesInsert(ctx, c.tx, encode(items))
 	if err != nil {
 		return err
@@ -321,4 +325,53 @@ func (c *chunk) makeTenancies(ctx context.Context) error {
 		r.changes = append(r.changes, change{Table: "tenancies", ID: y.ID, Version: y.Version})
 	}
 	return nil
+}
+
+// warnOfOthers says of who moves in that somebody else lives there.
+func (c *chunk) warnOfOthers(ctx context.Context, rows []*row, tenancies []map[string]any) error {
+	for i, item := range tenancies {
+		item["place"] = i
+	}
+	places, err := c.q.ImportTenanciesOverlap(ctx, c.tx, query.ImportTenanciesOverlapParams{Sent: encode(tenancies), Before: c.batch.CreatedAt})
+	for _, place := range places {
+		rows[place].warn(CodeOverlap, "Somebody else lives in this unit then.")
+	}
+	return err
+}
+
+// invite opens invites for the tenants that the rows are about, if the landlord asks for
+// that, but not for who has a login or was ever invited: sending a file again sends no
+// mail again.
+func (c *chunk) invite(ctx context.Context) error {
+	if !c.batch.SendInvites {
+		return nil
+	}
+	rows := distinct(c.going(func(r *row) bool {
+		return r.tenant != nil && (c.batch.OnExisting != Skip || r.made("tenants"))
+	}), func(r *row) string { return r.tenant.id.String() })
+	if len(rows) == 0 {
+		return nil
+	}
+	items := make([]map[string]any, len(rows))
+	tenants := make([]uuid.UUID, len(rows))
+	by := map[uuid.UUID]*row{}
+	for i, r := range rows {
+		tenants[i], by[r.tenant.id] = r.tenant.id, r
+		mail := c.keys.Mint(c.batch.OwnerUserID)
+		items[i] = map[string]any{
+			"tenant_id": r.tenant.id, "mail_id": mail.MailID, "mail_key": mail.Key, "token_hash": hex.EncodeToString(mail.Hash),
+		}
+	}
+	pending, err := c.q.ImportInvitesOpen(ctx, c.tx, tenants)
+	if err != nil {
+		return err
+	}
+	for _, id := range pending {
+		by[id].warn(CodePending, "An invite of theirs is open already, and no other is sent.")
+	}
+	opened, err := c.q.ImportInvites(ctx, c.tx, encode(items))
+	for _, i := range opened {
+		by[i.TenantID].inviteID = &i.ID
+	}
+	return err
 }

@@ -265,7 +265,7 @@ func TestImportsOfBeforeAreForgotten(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
 	d.Exec(t, `drop trigger enqueue_inserted on app.import_batches; drop index app.import_batches_open_idx`)
-	d.Exec(t, `alter table app.import_batches drop column rows_purged_at; delete from app_private.goose_db_version where version_id = 36`)
+	d.Exec(t, `alter table app.import_batches drop column rows_purged_at; delete from app_private.goose_db_version where version_id = 39`)
 	var want []string
 	for _, name := range []string{"ann", "bob"} {
 		l := d.Landlord(t, name)

@@ -12,6 +12,96 @@ import (
 	"github.com/google/uuid"
 )
 
+const importInvites = `-- name: ImportInvites :many
+insert into app.tenant_invites as i (tenant_id, unit_id, email, mail_id, mail_key, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), s.mail_id, s.mail_key, decode(s.token_hash, 'hex'),
+       (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
+       (select concat_ws(', ', u.name, p.name)
+          from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
+         where u.owner_user_id = t.owner_user_id and u.id = t.unit_id),
+       now() + interval '14 days'
+  from jsonb_to_recordset($1::jsonb) as s (tenant_id uuid, mail_id uuid, mail_key text, token_hash text)
+  join app.tenants t on t.id = s.tenant_id and t.email is not null and t.user_id is null
+ where not exists (select from app.tenant_invites e where e.owner_user_id = t.owner_user_id and e.tenant_id = t.id)
+on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do nothing
+returning i.id, i.tenant_id
+`
+
+type ImportInvitesRow struct {
+	ID       uuid.UUID
+	TenantID uuid.UUID
+}
+
+// ImportInvites invites those tenants who have an address and no login, and whom nobody
+// has invited before. A trigger queues the mails.
+func (q *Queries) ImportInvites(ctx context.Context, db DBTX, sent []byte) ([]ImportInvitesRow, error) {
+	rows, err := db.Query(ctx, importInvites, sent)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ImportInvitesRow{}
+	for rows.Next() {
+		var i ImportInvitesRow
+		if err := rows.Scan(&i.ID, &i.TenantID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const importInvitesLock = `-- name: ImportInvitesLock :exec
+select i.id from app.tenant_invites i where i.id = any ($1::uuid[]) for no key update
+`
+
+// ImportInvitesLock keeps invites from being claimed while what they invite to is undone.
+// Before their tenants: whoever claims one comes the same way.
+func (q *Queries) ImportInvitesLock(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, importInvitesLock, ids)
+	return err
+}
+
+const importInvitesOpen = `-- name: ImportInvitesOpen :many
+select i.tenant_id from app.tenant_invites i
+ where i.tenant_id = any ($1::uuid[]) and i.claimed_at is null and i.revoked_at is null
+`
+
+// ImportInvitesOpen finds who has an invite that is open.
+func (q *Queries) ImportInvitesOpen(ctx context.Context, db DBTX, tenants []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, importInvitesOpen, tenants)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var tenant_id uuid.UUID
+		if err := rows.Scan(&tenant_id); err != nil {
+			return nil, err
+		}
+		items = append(items, tenant_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const importInvitesRevoke = `-- name: ImportInvitesRevoke :exec
+update app.tenant_invites i set revoked_at = now()
+ where i.id = any ($1::uuid[]) and i.claimed_at is null and i.revoked_at is null
+`
+
+// ImportInvitesRevoke makes those that nobody has claimed void.
+func (q *Queries) ImportInvitesRevoke(ctx context.Context, db DBTX, ids []uuid.UUID) error {
+	_, err := db.Exec(ctx, importInvitesRevoke, ids)
+	return err
+}
+
 const importPropertiesDelete = `-- name: ImportPropertiesDelete :one
 select app.delete_imported('{}', '{}', '{}', $1::uuid[])
 `
@@ -223,6 +313,43 @@ func (q *Queries) ImportTenanciesInsert(ctx context.Context, db DBTX, sent []byt
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const importTenanciesOverlap = `-- name: ImportTenanciesOverlap :many
+select (i.item ->> 'place')::integer as place
+  from jsonb_array_elements($1::jsonb) as i (item)
+ where exists (select from app.tenancies y
+                where y.unit_id = (i.item ->> 'unit_id')::uuid and y.tenant_id <> (i.item ->> 'tenant_id')::uuid
+                  and y.cancelled_at is null and y.created_at < $2::timestamptz
+                  and y.start_date <= coalesce((i.item ->> 'end_date')::date, 'infinity')
+                  and coalesce(y.end_date, 'infinity') >= coalesce((i.item ->> 'start_date')::date, current_date))
+`
+
+type ImportTenanciesOverlapParams struct {
+	Sent   []byte
+	Before time.Time
+}
+
+// ImportTenanciesOverlap finds who moves in where somebody else lives then, by a tenancy
+// that is older than the file: who shares a home often stands in one file.
+func (q *Queries) ImportTenanciesOverlap(ctx context.Context, db DBTX, arg ImportTenanciesOverlapParams) ([]int32, error) {
+	rows, err := db.Query(ctx, importTenanciesOverlap, arg.Sent, arg.Before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int32{}
+	for rows.Next() {
+		var place int32
+		if err := rows.Scan(&place); err != nil {
+			return nil, err
+		}
+		items = append(items, place)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -445,11 +572,17 @@ const importTenantsState = `-- name: ImportTenantsState :many
 select t.id, t.version,
        (t.user_id is not null or exists (select from app.tenancies y where y.tenant_id = t.id)
         or exists (select from app.tickets k where k.tenant_id = t.id)
-        or exists (select from app.tenant_invites i where i.tenant_id = t.id))::boolean as in_use
+        or exists (select from app.tenant_invites i
+                    where i.tenant_id = t.id and (i.claimed_at is not null or i.id <> all ($1::uuid[]))))::boolean as in_use
   from app.tenants t
- where t.id = any ($1::uuid[])
+ where t.id = any ($2::uuid[])
    for update of t
 `
+
+type ImportTenantsStateParams struct {
+	Invites []uuid.UUID
+	Ids     []uuid.UUID
+}
 
 type ImportTenantsStateRow struct {
 	ID      uuid.UUID
@@ -457,8 +590,8 @@ type ImportTenantsStateRow struct {
 	InUse   bool
 }
 
-func (q *Queries) ImportTenantsState(ctx context.Context, db DBTX, ids []uuid.UUID) ([]ImportTenantsStateRow, error) {
-	rows, err := db.Query(ctx, importTenantsState, ids)
+func (q *Queries) ImportTenantsState(ctx context.Context, db DBTX, arg ImportTenantsStateParams) ([]ImportTenantsStateRow, error) {
+	rows, err := db.Query(ctx, importTenantsState, arg.Invites, arg.Ids)
 	if err != nil {
 		return nil, err
 	}
@@ -710,7 +843,8 @@ type ImportUnitsStateRow struct {
 }
 
 // ImportUnitsState, ImportTenantsState … are how rows that an import made or changed are
-// now, and whether others refer to them.
+// now, and whether others refer to them; invites that the import has sent do not count
+// until somebody claims one.
 func (q *Queries) ImportUnitsState(ctx context.Context, db DBTX, ids []uuid.UUID) ([]ImportUnitsStateRow, error) {
 	rows, err := db.Query(ctx, importUnitsState, ids)
 	if err != nil {

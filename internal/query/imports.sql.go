@@ -12,7 +12,7 @@ import (
 )
 
 const importBatch = `-- name: ImportBatch :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, rows_purged_at from app.import_batches where id = $1
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches where id = $1
 `
 
 func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (ImportBatch, error) {
@@ -48,6 +48,9 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SendInvites,
+		&i.Invited,
+		&i.Warned,
 		&i.RowsPurgedAt,
 	)
 	return i, err
@@ -65,14 +68,15 @@ func (q *Queries) ImportBatchAskCancel(ctx context.Context, db DBTX, id uuid.UUI
 const importBatchCount = `-- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       done = c.done, kept = c.kept,
+       invited = c.invited, warned = c.warned, done = c.done, kept = c.kept,
        state = case when $1::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce($1, b.state) end,
        finished_at = case when $1 in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
        undone_at = case when $1 = 'UNDONE' then now() else b.undone_at end
   from (
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
-             count(*) filter (where r.action = 'ERROR') as failed,
+             count(*) filter (where r.action = 'ERROR') as failed, count(r.invite_id) as invited,
+             count(*) filter (where r.action in ('CREATE', 'UPDATE', 'UNCHANGED') and r.code is not null) as warned,
              count(*) filter (where case when $3::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
@@ -96,9 +100,9 @@ func (q *Queries) ImportBatchCount(ctx context.Context, db DBTX, arg ImportBatch
 
 const importBatchCreate = `-- name: ImportBatchCreate :one
 
-insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, row_count)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, rows_purged_at
+insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at
 `
 
 type ImportBatchCreateParams struct {
@@ -111,6 +115,7 @@ type ImportBatchCreateParams struct {
 	Mapping      []string
 	OnExisting   string
 	UnknownUnits string
+	SendInvites  bool
 	RowCount     int32
 }
 
@@ -127,6 +132,7 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 		arg.Mapping,
 		arg.OnExisting,
 		arg.UnknownUnits,
+		arg.SendInvites,
 		arg.RowCount,
 	)
 	var i ImportBatch
@@ -160,6 +166,9 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SendInvites,
+		&i.Invited,
+		&i.Warned,
 		&i.RowsPurgedAt,
 	)
 	return i, err
@@ -176,7 +185,7 @@ func (q *Queries) ImportBatchForgotten(ctx context.Context, db DBTX, id uuid.UUI
 }
 
 const importBatchLock = `-- name: ImportBatchLock :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, rows_purged_at from app.import_batches where id = $1 for no key update
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches where id = $1 for no key update
 `
 
 // ImportBatchLock locks a batch for the rest of the transaction.
@@ -213,6 +222,9 @@ func (q *Queries) ImportBatchLock(ctx context.Context, db DBTX, id uuid.UUID) (I
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.SendInvites,
+		&i.Invited,
+		&i.Warned,
 		&i.RowsPurgedAt,
 	)
 	return i, err
@@ -220,14 +232,15 @@ func (q *Queries) ImportBatchLock(ctx context.Context, db DBTX, id uuid.UUID) (I
 
 const importBatchMap = `-- name: ImportBatchMap :exec
 update app.import_batches
-   set mapping = $1, on_existing = $2, unknown_units = $3
- where id = $4
+   set mapping = $1, on_existing = $2, unknown_units = $3, send_invites = $4
+ where id = $5
 `
 
 type ImportBatchMapParams struct {
 	Mapping      []string
 	OnExisting   string
 	UnknownUnits string
+	SendInvites  bool
 	ID           uuid.UUID
 }
 
@@ -236,6 +249,7 @@ func (q *Queries) ImportBatchMap(ctx context.Context, db DBTX, arg ImportBatchMa
 		arg.Mapping,
 		arg.OnExisting,
 		arg.UnknownUnits,
+		arg.SendInvites,
 		arg.ID,
 	)
 	return err
@@ -280,7 +294,7 @@ func (q *Queries) ImportBatchesCount(ctx context.Context, db DBTX, arg ImportBat
 }
 
 const importBatchesPage = `-- name: ImportBatchesPage :many
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, rows_purged_at from app.import_batches b
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches b
  where ($1::text is null or b.kind = $1)
    and ($2::text is null or b.state = $2)
    and ($3::uuid is null or b.id > $3)
@@ -348,6 +362,9 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 			&i.CreatedBy,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.SendInvites,
+			&i.Invited,
+			&i.Warned,
 			&i.RowsPurgedAt,
 		); err != nil {
 			return nil, err
@@ -460,7 +477,7 @@ func (q *Queries) ImportOfJob(ctx context.Context, db DBTX, jobID uuid.UUID) ([]
 }
 
 const importRow = `-- name: ImportRow :one
-select owner_user_id, id, batch_id, n, line, cells, fields, same_as, action, code, field, message, unit_id, tenant_id, changes, done_at, undone from app.import_rows where batch_id = $1 and n = $2
+select owner_user_id, id, batch_id, n, line, cells, fields, same_as, action, code, field, message, unit_id, tenant_id, changes, done_at, undone, invite_id from app.import_rows where batch_id = $1 and n = $2
 `
 
 type ImportRowParams struct {
@@ -489,12 +506,13 @@ func (q *Queries) ImportRow(ctx context.Context, db DBTX, arg ImportRowParams) (
 		&i.Changes,
 		&i.DoneAt,
 		&i.Undone,
+		&i.InviteID,
 	)
 	return i, err
 }
 
 const importRowsAfter = `-- name: ImportRowsAfter :many
-select r.owner_user_id, r.id, r.batch_id, r.n, r.line, r.cells, r.fields, r.same_as, r.action, r.code, r.field, r.message, r.unit_id, r.tenant_id, r.changes, r.done_at, r.undone from app.import_rows r
+select r.owner_user_id, r.id, r.batch_id, r.n, r.line, r.cells, r.fields, r.same_as, r.action, r.code, r.field, r.message, r.unit_id, r.tenant_id, r.changes, r.done_at, r.undone, r.invite_id from app.import_rows r
  where r.batch_id = $1 and r.n > $2 and (not $3::boolean or r.action = 'ERROR')
  order by r.n
  limit $4::bigint
@@ -540,6 +558,7 @@ func (q *Queries) ImportRowsAfter(ctx context.Context, db DBTX, arg ImportRowsAf
 			&i.Changes,
 			&i.DoneAt,
 			&i.Undone,
+			&i.InviteID,
 		); err != nil {
 			return nil, err
 		}
@@ -583,7 +602,8 @@ func (q *Queries) ImportRowsForget(ctx context.Context, db DBTX, id uuid.UUID) e
 
 const importRowsGiveUp = `-- name: ImportRowsGiveUp :exec
 update app.import_rows r
-   set action = 'SKIP', code = 'cancelled', field = null, message = 'The import was cancelled before this row.', done_at = now()
+   set action = 'SKIP', code = 'cancelled', field = null, message = 'The import was cancelled before this row.',
+       invite_id = null, done_at = now()
  where r.batch_id = $1 and r.done_at is null
 `
 
@@ -611,7 +631,7 @@ func (q *Queries) ImportRowsInsert(ctx context.Context, db DBTX, arg ImportRowsI
 }
 
 const importRowsPage = `-- name: ImportRowsPage :many
-select owner_user_id, id, batch_id, n, line, cells, fields, same_as, action, code, field, message, unit_id, tenant_id, changes, done_at, undone from app.import_rows r
+select owner_user_id, id, batch_id, n, line, cells, fields, same_as, action, code, field, message, unit_id, tenant_id, changes, done_at, undone, invite_id from app.import_rows r
  where r.batch_id = $1
    and ($2::text is null or r.action = $2)
    and ($3::text is null or r.code = $3)
@@ -666,6 +686,7 @@ func (q *Queries) ImportRowsPage(ctx context.Context, db DBTX, arg ImportRowsPag
 			&i.Changes,
 			&i.DoneAt,
 			&i.Undone,
+			&i.InviteID,
 		); err != nil {
 			return nil, err
 		}
@@ -680,7 +701,7 @@ func (q *Queries) ImportRowsPage(ctx context.Context, db DBTX, arg ImportRowsPag
 const importRowsRead = `-- name: ImportRowsRead :exec
 update app.import_rows r
    set cells = coalesce(i.cells, r.cells), fields = i.fields, same_as = i.same_as, action = i.action, code = i.code, field = i.field, message = i.message,
-       unit_id = null, tenant_id = null
+       unit_id = null, tenant_id = null, invite_id = null
   from jsonb_to_recordset($2::jsonb) as i (n integer, cells jsonb, fields jsonb, same_as text, action text, code text, field text, message text)
  where r.batch_id = $1 and r.n = i.n
 `
@@ -699,8 +720,9 @@ func (q *Queries) ImportRowsRead(ctx context.Context, db DBTX, arg ImportRowsRea
 const importRowsResult = `-- name: ImportRowsResult :exec
 update app.import_rows r
    set action = i.action, code = i.code, field = i.field, message = i.message, unit_id = i.unit_id, tenant_id = i.tenant_id,
-       changes = i.changes, done_at = case when $1::boolean then now() end
-  from jsonb_to_recordset($3::jsonb) as i (n integer, action text, code text, field text, message text, unit_id uuid, tenant_id uuid, changes jsonb)
+       invite_id = i.invite_id, changes = i.changes, done_at = case when $1::boolean then now() end
+  from jsonb_to_recordset($3::jsonb) as i (n integer, action text, code text, field text, message text, unit_id uuid, tenant_id uuid, invite_id uuid,
+                                              changes jsonb)
  where r.batch_id = $2 and r.n = i.n
 `
 
@@ -773,8 +795,8 @@ func (q *Queries) ImportRowsToRun(ctx context.Context, db DBTX, arg ImportRowsTo
 }
 
 const importRowsToUndo = `-- name: ImportRowsToUndo :many
-select r.n, r.changes from app.import_rows r
- where r.batch_id = $1 and r.changes is not null and r.undone is null
+select r.n, r.changes, r.invite_id from app.import_rows r
+ where r.batch_id = $1 and (r.changes is not null or r.invite_id is not null) and r.undone is null
  order by r.n desc
  limit $2::bigint
 `
@@ -785,8 +807,9 @@ type ImportRowsToUndoParams struct {
 }
 
 type ImportRowsToUndoRow struct {
-	N       int32
-	Changes []byte
+	N        int32
+	Changes  []byte
+	InviteID *uuid.UUID
 }
 
 // ImportRowsToUndo are the last rows that did something and are not undone.
@@ -799,7 +822,7 @@ func (q *Queries) ImportRowsToUndo(ctx context.Context, db DBTX, arg ImportRowsT
 	items := []ImportRowsToUndoRow{}
 	for rows.Next() {
 		var i ImportRowsToUndoRow
-		if err := rows.Scan(&i.N, &i.Changes); err != nil {
+		if err := rows.Scan(&i.N, &i.Changes, &i.InviteID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -164,6 +164,9 @@ type ImportBatch struct {
 	CreatedBy     uuid.UUID
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	SendInvites   bool
+	Invited       int32
+	Warned        int32
 	RowsPurgedAt  *time.Time
 }
 
@@ -185,6 +188,7 @@ type ImportRow struct {
 	Changes     []byte
 	DoneAt      *time.Time
 	Undone      *string
+	InviteID    *uuid.UUID
 }
 
 type LandlordCard struct {

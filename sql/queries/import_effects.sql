@@ -104,6 +104,17 @@ select (i.item ->> 'place')::integer as place, y.id, y.version, y.end_date
     or (i.item ->> 'start_date') is null and y.cancelled_at is null and (y.end_date is null or y.end_date >= current_date)
    for no key update of y;
 
+-- ImportTenanciesOverlap finds who moves in where somebody else lives then, by a tenancy
+-- that is older than the file: who shares a home often stands in one file.
+-- name: ImportTenanciesOverlap :many
+select (i.item ->> 'place')::integer as place
+  from jsonb_array_elements(@sent::jsonb) as i (item)
+ where exists (select from app.tenancies y
+                where y.unit_id = (i.item ->> 'unit_id')::uuid and y.tenant_id <> (i.item ->> 'tenant_id')::uuid
+                  and y.cancelled_at is null and y.created_at < @before::timestamptz
+                  and y.start_date <= coalesce((i.item ->> 'end_date')::date, 'infinity')
+                  and coalesce(y.end_date, 'infinity') >= coalesce((i.item ->> 'start_date')::date, current_date));
+
 -- name: ImportTenanciesInsert :many
 insert into app.tenancies (unit_id, tenant_id, start_date, end_date)
 select i.unit_id, i.tenant_id, coalesce(i.start_date, current_date), i.end_date
@@ -118,8 +129,40 @@ update app.tenancies y
  where y.id = i.id
 returning y.id, y.version;
 
+-- ImportInvites invites those tenants who have an address and no login, and whom nobody
+-- has invited before. A trigger queues the mails.
+-- name: ImportInvites :many
+insert into app.tenant_invites as i (tenant_id, unit_id, email, mail_id, mail_key, token_hash, landlord_name, unit_label, expires_at)
+select t.id, t.unit_id, lower(t.email), s.mail_id, s.mail_key, decode(s.token_hash, 'hex'),
+       (select coalesce(c.company_name, c.name, c.email) from app.landlord_cards c where c.owner_user_id = t.owner_user_id),
+       (select concat_ws(', ', u.name, p.name)
+          from app.units u left join app.properties p on p.owner_user_id = u.owner_user_id and p.id = u.property_id
+         where u.owner_user_id = t.owner_user_id and u.id = t.unit_id),
+       now() + interval '14 days'
+  from jsonb_to_recordset(@sent::jsonb) as s (tenant_id uuid, mail_id uuid, mail_key text, token_hash text)
+  join app.tenants t on t.id = s.tenant_id and t.email is not null and t.user_id is null
+ where not exists (select from app.tenant_invites e where e.owner_user_id = t.owner_user_id and e.tenant_id = t.id)
+on conflict (owner_user_id, tenant_id) where claimed_at is null and revoked_at is null do nothing
+returning i.id, i.tenant_id;
+
+-- ImportInvitesOpen finds who has an invite that is open.
+-- name: ImportInvitesOpen :many
+select i.tenant_id from app.tenant_invites i
+ where i.tenant_id = any (@tenants::uuid[]) and i.claimed_at is null and i.revoked_at is null;
+
+-- ImportInvitesLock keeps invites from being claimed while what they invite to is undone.
+-- Before their tenants: whoever claims one comes the same way.
+-- name: ImportInvitesLock :exec
+select i.id from app.tenant_invites i where i.id = any (@ids::uuid[]) for no key update;
+
+-- ImportInvitesRevoke makes those that nobody has claimed void.
+-- name: ImportInvitesRevoke :exec
+update app.tenant_invites i set revoked_at = now()
+ where i.id = any (@ids::uuid[]) and i.claimed_at is null and i.revoked_at is null;
+
 -- ImportUnitsState, ImportTenantsState … are how rows that an import made or changed are
--- now, and whether others refer to them.
+-- now, and whether others refer to them; invites that the import has sent do not count
+-- until somebody claims one.
 -- name: ImportUnitsState :many
 select u.id, u.version,
        (exists (select from app.tenancies y where y.unit_id = u.id) or exists (select from app.tenants t where t.unit_id = u.id)
@@ -132,7 +175,8 @@ select u.id, u.version,
 select t.id, t.version,
        (t.user_id is not null or exists (select from app.tenancies y where y.tenant_id = t.id)
         or exists (select from app.tickets k where k.tenant_id = t.id)
-        or exists (select from app.tenant_invites i where i.tenant_id = t.id))::boolean as in_use
+        or exists (select from app.tenant_invites i
+                    where i.tenant_id = t.id and (i.claimed_at is not null or i.id <> all (@invites::uuid[]))))::boolean as in_use
   from app.tenants t
  where t.id = any (@ids::uuid[])
    for update of t;

@@ -2,8 +2,8 @@
 -- chunk of a file takes the same number of statements however many rows it has.
 
 -- name: ImportBatchCreate :one
-insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, row_count)
-values (@kind, @file_name, @file_sha256, @encoding, @delimiter, @header, @mapping, @on_existing, @unknown_units, @row_count)
+insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count)
+values (@kind, @file_name, @file_sha256, @encoding, @delimiter, @header, @mapping, @on_existing, @unknown_units, @send_invites, @row_count)
 returning *;
 
 -- name: ImportBatch :one
@@ -66,7 +66,7 @@ select count(*) from app.import_batches b
 
 -- name: ImportBatchMap :exec
 update app.import_batches
-   set mapping = @mapping, on_existing = @on_existing, unknown_units = @unknown_units
+   set mapping = @mapping, on_existing = @on_existing, unknown_units = @unknown_units, send_invites = @send_invites
  where id = @id;
 
 -- ImportBatchState takes a batch to a state in which there is something to do, with the
@@ -86,14 +86,15 @@ update app.import_batches set cancel_asked_at = now() where id = @id;
 -- name: ImportBatchCount :exec
 update app.import_batches b
    set created = c.created, updated = c.updated, unchanged = c.unchanged, skipped = c.skipped, failed = c.failed,
-       done = c.done, kept = c.kept,
+       invited = c.invited, warned = c.warned, done = c.done, kept = c.kept,
        state = case when sqlc.narg('state')::text = 'COMPLETED' and c.failed > 0 then 'PARTIAL' else coalesce(sqlc.narg('state'), b.state) end,
        finished_at = case when sqlc.narg('state') in ('COMPLETED', 'CANCELLED') then now() else b.finished_at end,
        undone_at = case when sqlc.narg('state') = 'UNDONE' then now() else b.undone_at end
   from (
       select count(*) filter (where r.action = 'CREATE') as created, count(*) filter (where r.action = 'UPDATE') as updated,
              count(*) filter (where r.action = 'UNCHANGED') as unchanged, count(*) filter (where r.action = 'SKIP') as skipped,
-             count(*) filter (where r.action = 'ERROR') as failed,
+             count(*) filter (where r.action = 'ERROR') as failed, count(r.invite_id) as invited,
+             count(*) filter (where r.action in ('CREATE', 'UPDATE', 'UNCHANGED') and r.code is not null) as warned,
              count(*) filter (where case when @undoing::boolean then r.undone is not null else r.done_at is not null end) as done,
              count(*) filter (where r.undone in ('EDITED', 'IN_USE')) as kept
         from app.import_rows r
@@ -116,7 +117,7 @@ select @batch_id, i.n, i.line, i.cells, i.fields, i.same_as, i.action, i.code, i
 -- name: ImportRowsRead :exec
 update app.import_rows r
    set cells = coalesce(i.cells, r.cells), fields = i.fields, same_as = i.same_as, action = i.action, code = i.code, field = i.field, message = i.message,
-       unit_id = null, tenant_id = null
+       unit_id = null, tenant_id = null, invite_id = null
   from jsonb_to_recordset(@sent::jsonb) as i (n integer, cells jsonb, fields jsonb, same_as text, action text, code text, field text, message text)
  where r.batch_id = @batch_id and r.n = i.n;
 
@@ -124,8 +125,9 @@ update app.import_rows r
 -- name: ImportRowsResult :exec
 update app.import_rows r
    set action = i.action, code = i.code, field = i.field, message = i.message, unit_id = i.unit_id, tenant_id = i.tenant_id,
-       changes = i.changes, done_at = case when @done::boolean then now() end
-  from jsonb_to_recordset(@sent::jsonb) as i (n integer, action text, code text, field text, message text, unit_id uuid, tenant_id uuid, changes jsonb)
+       invite_id = i.invite_id, changes = i.changes, done_at = case when @done::boolean then now() end
+  from jsonb_to_recordset(@sent::jsonb) as i (n integer, action text, code text, field text, message text, unit_id uuid, tenant_id uuid, invite_id uuid,
+                                              changes jsonb)
  where r.batch_id = @batch_id and r.n = i.n;
 
 -- ImportRowsSettle marks what no run has to do with as done.
@@ -155,8 +157,8 @@ select r.n, r.line, r.fields, r.same_as from app.import_rows r
 
 -- ImportRowsToUndo are the last rows that did something and are not undone.
 -- name: ImportRowsToUndo :many
-select r.n, r.changes from app.import_rows r
- where r.batch_id = @batch_id and r.changes is not null and r.undone is null
+select r.n, r.changes, r.invite_id from app.import_rows r
+ where r.batch_id = @batch_id and (r.changes is not null or r.invite_id is not null) and r.undone is null
  order by r.n desc
  limit @row_limit::bigint;
 
@@ -186,7 +188,8 @@ select r.tenant_id from app.import_rows r
 -- ImportRowsGiveUp says of the rows that a run did not come to that it was cancelled.
 -- name: ImportRowsGiveUp :exec
 update app.import_rows r
-   set action = 'SKIP', code = 'cancelled', field = null, message = 'The import was cancelled before this row.', done_at = now()
+   set action = 'SKIP', code = 'cancelled', field = null, message = 'The import was cancelled before this row.',
+       invite_id = null, done_at = now()
  where r.batch_id = @batch_id and r.done_at is null;
 
 -- ImportRowsPage reads import_rows_n_key, and the primary key when walked by id.

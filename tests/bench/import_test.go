@@ -29,7 +29,7 @@ import (
 // much of the bare speed is left.
 func BenchmarkImport(b *testing.B) {
 	d := dbtest.New(kept{b})
-	im, conn := imports.New(d.DB), d.Connect(b, "postgres")
+	im, conn := imports.New(d.DB, dbtest.InviteKeys(b)), d.Connect(b, "postgres")
 	ring := dbtest.Keyring(b, dbtest.KeysText)
 	spent := map[string]time.Duration{}
 	rounds := 0

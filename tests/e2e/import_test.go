@@ -94,7 +94,7 @@ func TestImportCommand(t *testing.T) {
 	code, output := i.run("units", units, "--dry-run")
 	require.Zero(t, code, output)
 	require.Contains(t, output, "units.csv: 2 rows\n")
-	require.Regexp(t, `(?m)^ *create +update +unchanged +skip +error *\n *2 +0 +0 +0 +0`, output)
+	require.Regexp(t, `(?m)^ *create +update +unchanged +skip +error +warning *\n *2 +0 +0 +0 +0 +0`, output)
 	require.Contains(t, output, "Nothing was changed.")
 	require.Empty(t, i.imports(), "a dry run leaves nothing behind")
 	require.Equal(t, before, i.ann.units(t, "").Pagination.Total)

@@ -535,6 +535,7 @@ var loose = map[string]string{
 	"app.import_batches.job_id":              "names a job, and no row",
 	"app.import_rows.unit_id":                "what the row was about, kept when that is gone",
 	"app.import_rows.tenant_id":              "likewise",
+	"app.import_rows.invite_id":              "likewise",
 }
 
 // cascades are the references along which deleting goes: within one landlord's
