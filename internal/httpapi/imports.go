@@ -301,7 +301,7 @@ type mapImportInput struct {
 		Mapping      []importField `json:"mapping,omitempty" maxItems:"64" example:"[\"firstName\",\"lastName\",\"\"]" doc:"What each column holds, from the first; an empty text leaves the column out"`
 		OnExisting   string        `json:"onExisting,omitempty" enum:"skip,fill,update"`
 		UnknownUnits string        `json:"unknownUnits,omitempty" enum:"error,create"`
-		SendInvites  *bool         `json:"sendInvites,omitempty" nullable:"true" doc:"As it is, if left out"`
+		SendInvites  *bool         `json:"sendInvites,omitempty" nullable:"true" example:"true" doc:"As it is, if left out"`
 	}
 }
 

@@ -459,15 +459,15 @@ var tables = map[string]table{
 			"enqueue_updated AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_imports()",
 		},
 		grants: map[string]grants{"rowhouse_landlord": {
-			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units row_count",
-			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept job_id cancel_asked_at started_at finished_at undone_at rows_purged_at",
+			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units send_invites row_count",
+			updates: "mapping on_existing unknown_units send_invites state created updated unchanged skipped failed invited warned done kept job_id cancel_asked_at started_at finished_at undone_at rows_purged_at",
 		}, "rowhouse_remover": remover},
 	},
 	"app.import_rows": {
 		owner: "owner_user_id", fixed: "owner_user_id id",
 		grants: map[string]grants{"rowhouse_landlord": {
 			reads: all, inserts: "batch_id n line cells fields same_as action code field message",
-			updates: "cells fields same_as action code field message unit_id tenant_id changes done_at undone",
+			updates: "cells fields same_as action code field message unit_id tenant_id invite_id changes done_at undone",
 		}, "rowhouse_remover": remover},
 	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
