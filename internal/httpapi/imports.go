@@ -124,7 +124,8 @@ func (a *API) importRoutes(api huma.API) {
 				}},
 			},
 			Description: "A file of at most 10 MiB, 10000 rows and 64 columns; UTF-8, UTF-16 or Windows-1252, with commas, semicolons or tabs. " +
-				"It is checked and not run.",
+				"It is checked and not run. Its rows are kept for 90 days after the import has ended or was last touched. " +
+				"Answers 409 too_many_imports while 20 imports are not finished.",
 		}
 		template := "/imports/templates/" + string(kind.kind) + ".csv"
 		list(api, template, strings.Replace(kind.id, "import", "download", 1)+"Template", "Download a spreadsheet to fill in", a.importTemplate(kind.kind))
