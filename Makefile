@@ -22,9 +22,10 @@ EMBEDDED = $(foreach kind,suite mutants,$(if $(wildcard build/isolation-$(kind).
 build: ## build bin/rowhouse, with the results of the isolation suite if it ran here
 	@$(GO) build -ldflags "$(EMBEDDED)" -o bin/rowhouse ./cmd/rowhouse
 
-# one attack after another: nothing for a race detector, and it takes long enough
+# one attack after another: nothing for a race detector, and it takes long enough;
+# four minutes, and many times that on a busy machine
 suite:
-	@$(GO) test -count=1 -json ./tests/isolation | $(GO) run ./tests/isolation/result -commit "$(COMMIT)" -o build/isolation-suite.json
+	@$(GO) test -count=1 -timeout 30m -json ./tests/isolation | $(GO) run ./tests/isolation/result -commit "$(COMMIT)" -o build/isolation-suite.json
 
 isolation: ## show that landlords are kept apart; reports in build/
 	@tests/isolation/report.sh
@@ -53,7 +54,7 @@ test-majors: tests/postgres/node_modules
 		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 \
 			./internal/db ./internal/migrate ./internal/policy ./internal/guard || exit 1; \
 		tests=$(QUICK); [ $$major != $(lastword $(MAJORS)) ] || tests=.; \
-		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 -run "$$tests" ./tests/isolation || exit 1; \
+		ROWHOUSE_TEST_POSTGRES_BIN=$$bin $(GO) test -count=1 -timeout 30m -run "$$tests" ./tests/isolation || exit 1; \
 	done
 
 # build/mutation.md says which test has noticed which fault. For a sample that was

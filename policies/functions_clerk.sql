@@ -93,6 +93,18 @@ begin
 end
 $$;
 
+-- take_turn has a landlord's transactions that call it come after one another, each
+-- until its end: what is counted against a limit then is not counted by two at once.
+-- Everybody has a card, and no persona may lock one by itself.
+create or replace function app.take_turn() returns void
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform from app.landlord_cards c where c.owner_user_id = (select app.current_user_id()) for no key update;
+end
+$$;
+
 -- record_ticket_event writes a ticket's timeline.
 create or replace function app.record_ticket_event() returns trigger
     language plpgsql security definer

@@ -30,6 +30,8 @@ begin
                ('invite_mail', 'mail', 16),
                -- each worker that is killed in the middle of an import costs it an attempt
                ('import', 'import', 25),
+               -- waits most of its time, and is not given up over what goes wrong
+               ('import_purge', 'import', 25),
                ('account_deletion', 'accounts', 10),
                ('export', 'exports', 10)
            ) as k (name, queue, max_attempts)
@@ -74,16 +76,25 @@ end
 $$;
 
 -- enqueue_imports queues the caller's imports that were started, or that are to be
--- undone.
+-- undone; and with a new one the deletion of its rows, which waits until it is time.
 create or replace function app.enqueue_imports() returns trigger
     language plpgsql security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    started uuid[] := array(select n.job_id from new_rows n
-                             where n.state in ('RUNNING', 'UNDOING') and n.owner_user_id = (select app.current_user_id())
-                               and n.job_id not in (select o.job_id from old_rows o));
+    made    uuid[];
+    started uuid[];
 begin
+    if tg_op = 'INSERT' then
+        made := array(select n.id from new_rows n where n.owner_user_id = (select app.current_user_id()));
+        if cardinality(made) > 0 then
+            perform app.enqueue_jobs('import_purge', made);
+        end if;
+        return null;
+    end if;
+    started := array(select n.job_id from new_rows n
+                      where n.state in ('RUNNING', 'UNDOING') and n.owner_user_id = (select app.current_user_id())
+                        and n.job_id not in (select o.job_id from old_rows o));
     if cardinality(started) > 0 then
         perform app.enqueue_jobs('import', started);
     end if;

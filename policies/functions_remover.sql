@@ -142,6 +142,19 @@ begin
 end
 $$;
 
+-- forget_import_rows forgets the file of an import that nothing is done with. The import
+-- itself stays, with what its rows have come to.
+create or replace function app.forget_import_rows(of_import uuid) returns void
+    language plpgsql security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from app.import_rows r
+     where r.batch_id = of_import
+       and exists (select from app.import_batches b where b.id = of_import and b.state not in ('RUNNING', 'UNDOING'));
+end
+$$;
+
 -- delete_imported deletes many rows of the caller's as delete_tenancy, delete_tenant,
 -- delete_unit and delete_property delete one, and says how many: one by one, what
 -- triggers do for each statement takes most of the time.

@@ -13,7 +13,7 @@ alter table app.import_batches force row level security;
 grant select on app.import_batches to rowhouse_landlord;
 grant insert (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count) on app.import_batches to rowhouse_landlord;
 grant update (mapping, on_existing, unknown_units, send_invites, state, created, updated, unchanged, skipped, failed, invited, warned, done, kept,
-              job_id, cancel_asked_at, started_at, finished_at, undone_at) on app.import_batches to rowhouse_landlord;
+              job_id, cancel_asked_at, started_at, finished_at, undone_at, rows_purged_at) on app.import_batches to rowhouse_landlord;
 grant select, delete on app.import_batches to rowhouse_remover;
 
 create policy boundary_all_import_batches on app.import_batches as restrictive to public
@@ -37,5 +37,5 @@ create policy remover_delete_import_batches on app.import_batches for delete to 
     using (owner_user_id = (select app.current_user_id()));
 
 set local role rowhouse_remover;
-grant execute on function app.delete_import(uuid), app.delete_imported(uuid[], uuid[], uuid[], uuid[]) to rowhouse_landlord;
+grant execute on function app.delete_import(uuid), app.forget_import_rows(uuid), app.delete_imported(uuid[], uuid[], uuid[], uuid[]) to rowhouse_landlord;
 set local role rowhouse_owner;

@@ -4,7 +4,7 @@
 --   select   own                          own
 --   insert   own
 --   update   own (not which row it is)
---   delete                                own (app.delete_import)
+--   delete                                own (app.delete_import, app.forget_import_rows)
 
 alter table app.import_rows enable row level security;
 alter table app.import_rows force row level security;

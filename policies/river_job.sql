@@ -26,6 +26,6 @@ create policy worker_all_river_job on river.river_job to rowhouse_worker
     using (true) with check (true);
 
 create policy enqueuer_insert_river_job on river.river_job for insert to rowhouse_enqueuer
-    with check (kind in ('invite_mail', 'import', 'account_deletion', 'export')
+    with check (kind in ('invite_mail', 'import', 'import_purge', 'account_deletion', 'export')
                 and args - 'id' = jsonb_build_object('ownerId', (select app.current_user_id()))
                 and (args ->> 'id')::uuid is not null);

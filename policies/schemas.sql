@@ -20,5 +20,6 @@ grant execute on function app.my_tenant_ids(), app.my_landlord_ids(), app.my_uni
                           app.claimed_tenant_id(), app.is_operator(), app.supported_landlord_id(text[])
     to rowhouse_landlord, rowhouse_tenant, rowhouse_user, rowhouse_support, rowhouse_remover;
 grant execute on function app.my_roles() to rowhouse_user;
+grant execute on function app.take_turn() to rowhouse_landlord;
 set local role rowhouse_owner;
 grant execute on function app.demand_second_factor() to rowhouse_landlord, rowhouse_user;

@@ -53,7 +53,7 @@ func work() {
 	d, err := db.Open(ctx, db.Config{URL: books, Keys: seals, MaxConns: 8, AcquireTimeout: 10 * time.Second})
 	check(err)
 	runner, err := jobs.Open(ctx, jobs.Config{
-		URL: queue, Kinds: []jobs.Kind{imports.New(d, invites).Kind()},
+		URL: queue, Kinds: []jobs.Kind{imports.New(d, invites).Kind(), imports.New(d, invites).PurgeKind()},
 		Poll: 50 * time.Millisecond, FirstRetry: time.Microsecond,
 	})
 	check(err)

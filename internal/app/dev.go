@@ -197,7 +197,7 @@ func startAuth(ctx context.Context, cfg config.Config, api, adminURL, dir string
 	_, port, _ := net.SplitHostPort(cfg.DevAuthAddr) // it listens there already
 	hooks, webhook := hooksOf(api, cfg)
 	server, err := localauth.New(localauth.Config{
-		Addr: cfg.DevAuthAddr, Pool: pool, Autoconfirm: true, KeyFile: filepath.Join(dir, "auth-keys.json"),
+		Addr: cfg.DevAuthAddr, Pool: pool, Autoconfirm: true, MailLinks: true, KeyFile: filepath.Join(dir, "auth-keys.json"),
 		SiteURL: cfg.PublicURL, ExternalURL: "http://localhost:" + port + "/auth/v1", Logger: slog.Default(),
 		OAuthProviders: []string{"google", "github"}, Hooks: hooks, Webhook: webhook,
 	})
@@ -215,10 +215,11 @@ func printDev(out io.Writer, cfg config.Config, addr net.Addr, anonKey, mails st
 Rowhouse runs on this machine. Stop it with Ctrl-C; what it keeps is in %[1]s.
 
   Sign in        http://localhost:%[2]s/auth/sign-in
+  Sign up        http://localhost:%[2]s/auth/sign-up (the mail with the link comes to Mail)
   API            http://localhost:%[2]s/api/v1
   API reference  http://localhost:%[2]s/docs/
   OpenAPI        http://localhost:%[2]s/openapi.json
-  Auth           %[3]s/auth/v1 (stands in for Supabase Auth; takes every address as proven)
+  Auth           %[3]s/auth/v1 (stands in for Supabase Auth; whoever signs up here by API needs no mail)
   Mail           %[8]s
   Postgres       %[4]s as rowhouse_api
   anon key       %[5]s

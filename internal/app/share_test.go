@@ -33,7 +33,8 @@ func TestImportsLeaveRoom(t *testing.T) {
 	t.Cleanup(sender.Close)
 
 	worker := d.Open(t, db.Config{URL: d.URL("rowhouse_worker")})
-	kind := imports.New(worker, dbtest.InviteKeys(t)).Kind()
+	importer := imports.New(worker, dbtest.InviteKeys(t))
+	kind := importer.Kind()
 	work, began, goOn := kind.Work, make(chan struct{}, 10), make(chan struct{})
 	kind.Work = func(ctx context.Context, job jobs.Job) error {
 		if job.OwnerID == ann.UserID {
@@ -48,7 +49,7 @@ func TestImportsLeaveRoom(t *testing.T) {
 	}
 	mails := invitemail.New(invitemail.Config{DB: worker, Mail: sender, Keys: dbtest.InviteKeys(t), PublicURL: "https://rowhouse.example"})
 	runner, err := jobs.Open(context.Background(), jobs.Config{
-		URL: d.URL("rowhouse_worker"), Kinds: []jobs.Kind{kind, mails.Kind()}, Poll: 10 * time.Millisecond,
+		URL: d.URL("rowhouse_worker"), Kinds: []jobs.Kind{kind, importer.PurgeKind(), mails.Kind()}, Poll: 10 * time.Millisecond,
 	})
 	require.NoError(t, err)
 	run(t, func(ctx context.Context) error { return runner.Run(ctx, 10*time.Second) })

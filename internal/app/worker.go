@@ -65,10 +65,11 @@ func newWorker(ctx context.Context, cfg config.Config) (*worker, error) {
 	invites := invitemail.New(invitemail.Config{
 		DB: d, Mail: sender, Keys: cfg.InviteKeys, PublicURL: strings.TrimRight(cfg.PublicURL, "/"),
 	})
+	importer := imports.New(d, cfg.InviteKeys)
 	w.jobs, err = jobs.Open(ctx, jobs.Config{
 		URL: cfg.WorkerDatabaseURL, Logger: slog.Default(),
 		Kinds: []jobs.Kind{
-			invites.Kind(), imports.New(d, cfg.InviteKeys).Kind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
+			invites.Kind(), importer.Kind(), importer.PurgeKind(), farewell.New(farewell.Config{DB: d, Files: files}).Kind(),
 			takeout.New(d, files).Kind(),
 		},
 	})

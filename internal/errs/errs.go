@@ -22,6 +22,7 @@ const (
 	Unauthenticated                // sign in
 	Forbidden                      // missing, or not the caller's: the answer does not say which
 	NotFound                       // missing, or not the caller's: the answer does not say which
+	Gone                           // it was here, and is not kept any longer
 	Conflict                       // something else stands in the way; the message names it
 	PreconditionFailed             // someone changed it meanwhile; read it again
 	Unprocessable                  // well-formed, and contradicts what was said before

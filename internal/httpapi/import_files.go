@@ -240,6 +240,9 @@ func (a *API) importFailed(ctx context.Context, in *Path) (*csvContent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := imports.Readable(batch); err != nil {
+		return nil, err
+	}
 	return csvBody(ctx, "failed.csv", func(ctx context.Context, w io.Writer) error {
 		return a.imports.WriteFailed(ctx, batch, w)
 	}), nil

@@ -38,6 +38,7 @@ type importBatch struct {
 	StartedAt    *time.Time     `json:"startedAt,omitempty"`
 	FinishedAt   *time.Time     `json:"finishedAt,omitempty"`
 	UndoneAt     *time.Time     `json:"undoneAt,omitempty"`
+	RowsPurgedAt *time.Time     `json:"rowsPurgedAt,omitempty" doc:"Since when its rows are gone, which are kept for 90 days after it has ended or was last touched"`
 	Version      int32          `json:"version" example:"1" doc:"Counts changes; the ETag holds it"`
 	CreatedAt    time.Time      `json:"createdAt"`
 	UpdatedAt    time.Time      `json:"updatedAt"`
@@ -123,7 +124,8 @@ func (a *API) importRoutes(api huma.API) {
 				}},
 			},
 			Description: "A file of at most 10 MiB, 10000 rows and 64 columns; UTF-8, UTF-16 or Windows-1252, with commas, semicolons or tabs. " +
-				"It is checked and not run.",
+				"It is checked and not run. Its rows are kept for 90 days after the import has ended or was last touched. " +
+				"Answers 409 too_many_imports while 20 imports are not finished.",
 		}
 		template := "/imports/templates/" + string(kind.kind) + ".csv"
 		list(api, template, strings.Replace(kind.id, "import", "download", 1)+"Template", "Download a spreadsheet to fill in", a.importTemplate(kind.kind))
@@ -132,8 +134,10 @@ func (a *API) importRoutes(api huma.API) {
 	remove(api, "/imports/{id}", "deleteImport", "Forget an import and its file; what came of it stays", a.deleteImport)
 	list(api, "/imports", "listImports", "List your imports", a.listImports)
 	get(api, "/imports/{id}", "getImport", "Show an import and how far it is", a.getImport)
-	get(api, "/imports/{id}/rows", "listImportRows", "List the rows of an import", a.listImportRows)
-	get(api, "/imports/{id}/failed.csv", "getImportFailures", "Download the rows that are not taken, to mend and send again", a.importFailed)
+	register(api, http.MethodGet, "/imports/{id}/rows", "listImportRows", "List the rows of an import", http.StatusOK, a.listImportRows,
+		http.StatusNotFound, http.StatusGone)
+	register(api, http.MethodGet, "/imports/{id}/failed.csv", "getImportFailures", "Download the rows that are not taken, to mend and send again",
+		http.StatusOK, a.importFailed, http.StatusNotFound, http.StatusGone)
 	api.OpenAPI().Paths[prefix+"/imports/{id}/failed.csv"].Get.Responses["200"].Content = binary("text/csv")
 	change(api, http.MethodPatch, "/imports/{id}/mapping", "mapImport", "Say what is in which column, and how to take it", a.mapImport)
 	change(api, http.MethodPatch, "/imports/{id}/rows/{n}", "editImportRow", "Change a cell of an import, and check that row", a.editImportRow)
@@ -228,7 +232,7 @@ func toImport(b query.ImportBatch, rows [][]string) importBatch {
 		Rows: importTiles{
 			Total: b.RowCount, Create: b.Created, Update: b.Updated, Unchanged: b.Unchanged, Skip: b.Skipped, Error: b.Failed, Warning: b.Warned,
 		},
-		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt,
+		Done: b.Done, Kept: b.Kept, StartedAt: b.StartedAt, FinishedAt: b.FinishedAt, UndoneAt: b.UndoneAt, RowsPurgedAt: b.RowsPurgedAt,
 		Version: b.Version, CreatedAt: b.CreatedAt, UpdatedAt: b.UpdatedAt,
 	}
 }
@@ -253,16 +257,20 @@ func (a *API) listImportRows(ctx context.Context, in *listImportRowsInput) (*lis
 	if err != nil {
 		return nil, err
 	}
+	var batch query.ImportBatch
 	var rows []query.ImportRow
 	var total int64
 	err = a.db.AsLandlord(ctx, db.ReadOnly, func(tx *db.Tx) (err error) {
-		rows, total, err = query.New().ImportRowsPageWithCount(ctx, tx, query.ImportRowsPageParams{
+		batch, rows, total, err = query.New().ImportRowsPageWithCount(ctx, tx, query.ImportRowsPageParams{
 			BatchID: in.ID, Action: given(in.Filter), Code: given(in.Code),
 			Sort: w.sort, AfterID: w.after, RowOffset: w.offset, RowLimit: w.rows(),
 		})
 		return err
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := imports.Readable(batch); err != nil {
 		return nil, err
 	}
 	out := &listImportRowsOutput{}
@@ -294,7 +302,7 @@ type mapImportInput struct {
 		Mapping      []importField `json:"mapping,omitempty" maxItems:"64" example:"[\"firstName\",\"lastName\",\"\"]" doc:"What each column holds, from the first; an empty text leaves the column out"`
 		OnExisting   string        `json:"onExisting,omitempty" enum:"skip,fill,update"`
 		UnknownUnits string        `json:"unknownUnits,omitempty" enum:"error,create"`
-		SendInvites  *bool         `json:"sendInvites,omitempty" nullable:"true" doc:"As it is, if left out"`
+		SendInvites  *bool         `json:"sendInvites,omitempty" nullable:"true" example:"true" doc:"As it is, if left out"`
 	}
 }
 

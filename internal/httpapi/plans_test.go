@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,16 @@ func TestPlans(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("open imports are counted", func(t *testing.T) {
+		c := b.landlord.as(t)
+		statements := b.heard.of(func() {
+			c.post("/units/import", "unit\nAttic\n", csvType...).refused(http.StatusConflict, "too_many_imports")
+		})
+		i := slices.IndexFunc(statements, func(st statement) bool { return st.name == "ImportsOpen" })
+		p, text := b.explain(t, c, "/units/import", statements[i])
+		require.Contains(t, p.uses(), "import_batches_open_idx", text)
+	})
 
 	t.Run("plans are made for the parameters", func(t *testing.T) {
 		c := b.landlord.as(t)

@@ -147,10 +147,10 @@ var roundTripTests = []struct {
 	{"cancelPortalTicket", "POST /portal/tickets/" + noSuchRow + "/cancel", nil, nil, 2},
 	{"reopenPortalTicket", "POST /portal/tickets/" + noSuchRow + "/reopen", nil, nil, 2},
 
-	// a file: it is stored (its import, its rows), run and rolled back, what came of it kept, and shown
-	{"importUnits", "POST /units/import", "unit,property\n{new},{new}\n", csvType, 19},
-	{"importTenants", "POST /tenants/import", "name,email\nAda Byron,{new}@example.com\n", csvType, 17},
-	{"importPortfolio", "POST /portfolio/import", "unit,name,email\n{new},Ada Byron,{new}@example.com\n", csvType, 21},
+	// a file: it is stored (others are counted, its import, its rows, in turn), run and rolled back, what came of it kept, and shown
+	{"importUnits", "POST /units/import", "unit,property\n{new},{new}\n", csvType, 21},
+	{"importTenants", "POST /tenants/import", "name,email\nAda Byron,{new}@example.com\n", csvType, 19},
+	{"importPortfolio", "POST /portfolio/import", "unit,name,email\n{new},Ada Byron,{new}@example.com\n", csvType, 24},
 	{"importUnits", "POST /units/import", "", csvType, 0},
 	{"listImports", "GET /imports?state=CHECKED", nil, nil, 2},
 	{"getImport", "GET {import}", nil, nil, 2},

@@ -21,6 +21,8 @@ const (
 	// chunkRows is how many rows one transaction takes: enough that its fixed number of
 	// statements does not count, and few enough that others' rows are not locked long.
 	chunkRows = 500
+	// maxOpen is how many imports of a landlord can be unfinished at a time.
+	maxOpen = 20
 	// undoDays is how long what an import did can be undone.
 	undoDays = 30
 )
@@ -66,8 +68,12 @@ type Upload struct {
 
 // Store keeps a file's rows in tx, as they are read by the mapping that its headings
 // suggest, and returns the import. It fails with a *csvfile.Error if the file cannot be
-// read to its end. Check says what would come of it.
+// read to its end, and as errs.Conflict if too many imports are not finished. Check says
+// what would come of it.
 func (im *Importer) Store(ctx context.Context, tx *db.Tx, u Upload) (batch query.ImportBatch, err error) {
+	if err := room(query.New().ImportsOpen(ctx, tx)); err != nil {
+		return batch, err
+	}
 	count := int32(0)
 	for _, err := range u.File.Rows() { // all of them first: a file is taken whole or not at all
 		if err != nil {
@@ -106,9 +112,21 @@ func (im *Importer) Store(ctx context.Context, tx *db.Tx, u Upload) (batch query
 		}
 	}
 	if len(items) > 0 {
-		err = flush()
+		if err := flush(); err != nil {
+			return batch, err
+		}
 	}
-	return batch, err
+	// once more, with those that were sent at the same time; last, for others wait then
+	open, err := query.New().ImportsOpenInTurn(ctx, tx)
+	return batch, room(open-1, err) // but for this one
+}
+
+// room refuses another import while so many are open.
+func room(open int64, err error) error {
+	if err == nil && open >= maxOpen {
+		err = errs.New(errs.Conflict, "too_many_imports", "There are %d imports of yours that are not finished. Run, cancel or delete one of those first.", maxOpen)
+	}
+	return err
 }
 
 // read is what import_rows keeps of a row's meaning.
@@ -266,6 +284,9 @@ func lock(ctx context.Context, tx *db.Tx, id uuid.UUID, states ...string) (query
 		return batch, db.Forbidden().Because(err)
 	}
 	if err == nil && !slices.Contains(states, batch.State) {
+		if batch.RowsPurgedAt != nil {
+			return batch, errPurged
+		}
 		err = errs.New(errs.Conflict, "not_possible_now", "%s", map[string]string{
 			Uploaded: "Say first which column is what.", Running: "This import is running.", Undoing: "This import is being undone.",
 			Checked: "This import has not been run.", Undone: "This import was undone. Send the file again.",

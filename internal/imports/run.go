@@ -50,6 +50,9 @@ func (im *Importer) Undo(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 	if err != nil {
 		return err
 	}
+	if batch.RowsPurgedAt != nil {
+		return errPurged
+	}
 	if batch.FinishedAt != nil && time.Since(*batch.FinishedAt) > undoDays*24*time.Hour {
 		return errs.New(errs.Conflict, "not_possible_now", "An import can be undone for %d days.", undoDays)
 	}

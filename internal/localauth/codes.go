@@ -208,7 +208,7 @@ func (s *Server) signupForLink(ctx context.Context, r *http.Request, email strin
 	if _, err := s.register(http.Header{}, r, signup); err != nil {
 		return nil, err
 	}
-	if !s.cfg.Autoconfirm {
+	if !s.confirmsAtOnce(r) {
 		return nil, nil
 	}
 	u, err := userByEmail(ctx, s.cfg.Pool, email, requestAudience(r))

@@ -51,6 +51,11 @@ type Config struct {
 	MailInterval      time.Duration // 1 min: least time between two mails of a kind to one user
 	Autoconfirm       bool          // a sign-up is confirmed at once, without a mail
 	MinPasswordLength int           // 6
+	// MailLinks excepts from Autoconfirm a sign-up that says where a mail's link is to
+	// lead (redirect_to): whoever does so has a page that waits for it. The real service
+	// knows no such exception. Pages behave by it as they will elsewhere, and scripts
+	// need no mail.
+	MailLinks bool
 	// ReauthenticateForPassword asks for a mailed code when a session older than
 	// a day changes the password.
 	ReauthenticateForPassword bool

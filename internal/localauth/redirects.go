@@ -1,6 +1,7 @@
 package localauth
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -12,16 +13,17 @@ import (
 // names, or comes from, if it is on the site's host or on this machine, else the
 // site.
 func (s *Server) redirectTarget(r *http.Request) string {
-	asked := r.Header.Get("redirect_to")
-	if asked == "" {
-		asked = r.URL.Query().Get("redirect_to")
-	}
-	for _, text := range []string{asked, r.Referer()} {
+	for _, text := range []string{askedRedirect(r), r.Referer()} {
 		if text != "" && s.mayRedirect(text) {
 			return text
 		}
 	}
 	return s.cfg.SiteURL
+}
+
+// askedRedirect is the address that a request names, if any.
+func askedRedirect(r *http.Request) string {
+	return cmp.Or(r.Header.Get("redirect_to"), r.URL.Query().Get("redirect_to"))
 }
 
 func (s *Server) mayRedirect(text string) bool {

@@ -77,7 +77,7 @@ func (s *Server) register(h http.Header, r *http.Request, q signupRequest) (answ
 		return nil, err
 	}
 	if u != nil && u.confirmed() {
-		return s.signupAgain(q, aud)
+		return s.signupAgain(r, q, aud)
 	}
 	var draft *user
 	if u == nil {
@@ -100,7 +100,7 @@ func (s *Server) register(h http.Header, r *http.Request, q signupRequest) (answ
 		}
 		// Password and data of a repeated sign-up are dropped: nothing shows that
 		// the caller is who made the first one.
-		if s.cfg.Autoconfirm {
+		if s.confirmsAtOnce(r) {
 			return s.confirm(ctx, tx, u)
 		}
 		if err := s.beginFlow(ctx, tx, u, bySignup, q.challenge); err != nil {
@@ -126,10 +126,15 @@ func (s *Server) register(h http.Header, r *http.Request, q signupRequest) (answ
 	return u, nil
 }
 
+// confirmsAtOnce reports whether a sign-up by r needs no mail.
+func (s *Server) confirmsAtOnce(r *http.Request) bool {
+	return s.cfg.Autoconfirm && (!s.cfg.MailLinks || askedRedirect(r) == "")
+}
+
 // signupAgain hides that a confirmed user has the address, except where a
 // sign-up would have shown it by signing in.
-func (s *Server) signupAgain(q signupRequest, aud string) (*user, error) {
-	if s.cfg.Autoconfirm {
+func (s *Server) signupAgain(r *http.Request, q signupRequest, aud string) (*user, error) {
+	if s.confirmsAtOnce(r) {
 		return nil, fail(http.StatusUnprocessableEntity, "user_already_exists", "User already registered")
 	}
 	now := s.now()

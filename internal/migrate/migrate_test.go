@@ -258,3 +258,27 @@ func TestWhoWasHereHasSetUp(t *testing.T) {
 		require.Equal(t, want, got, name)
 	}
 }
+
+// TestImportsOfBeforeAreForgotten runs the migration that has the rows of imports deleted
+// in time on a database with imports: each gets its job, as a new one does.
+func TestImportsOfBeforeAreForgotten(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	d.Exec(t, `drop trigger enqueue_inserted on app.import_batches; drop index app.import_batches_open_idx`)
+	d.Exec(t, `alter table app.import_batches drop column rows_purged_at; delete from app_private.goose_db_version where version_id = 39`)
+	var want []string
+	for _, name := range []string{"ann", "bob"} {
+		l := d.Landlord(t, name)
+		want = append(want, l.UserID.String()+" "+l.ImportID.String())
+	}
+	require.NoError(t, migrate.Up(t.Context(), d.URL("rowhouse_migrator"), options(t)))
+	rows, err := d.Admin.Query(t.Context(), `select concat_ws(' ', args ->> 'ownerId', args ->> 'id') from river.river_job
+		where kind = 'import_purge' and queue = 'import' and state = 'available'`)
+	require.NoError(t, err)
+	queued, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.ElementsMatch(t, want, queued)
+	var forced bool
+	require.NoError(t, d.Admin.QueryRow(t.Context(), `select relforcerowsecurity from pg_class where oid = 'app.import_batches'::regclass`).Scan(&forced))
+	require.True(t, forced)
+}

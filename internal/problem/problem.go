@@ -27,6 +27,7 @@ var statuses = map[errs.Kind]int{
 	errs.Unauthenticated:    http.StatusUnauthorized,
 	errs.Forbidden:          http.StatusForbidden,
 	errs.NotFound:           http.StatusNotFound,
+	errs.Gone:               http.StatusGone,
 	errs.Conflict:           http.StatusConflict,
 	errs.PreconditionFailed: http.StatusPreconditionFailed,
 	errs.Unprocessable:      http.StatusUnprocessableEntity,

@@ -12,7 +12,7 @@ import (
 )
 
 const importBatch = `-- name: ImportBatch :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches where id = $1
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches where id = $1
 `
 
 func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (ImportBatch, error) {
@@ -51,6 +51,7 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 		&i.SendInvites,
 		&i.Invited,
 		&i.Warned,
+		&i.RowsPurgedAt,
 	)
 	return i, err
 }
@@ -101,7 +102,7 @@ const importBatchCreate = `-- name: ImportBatchCreate :one
 
 insert into app.import_batches (kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, send_invites, row_count)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned
+returning owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at
 `
 
 type ImportBatchCreateParams struct {
@@ -168,12 +169,23 @@ func (q *Queries) ImportBatchCreate(ctx context.Context, db DBTX, arg ImportBatc
 		&i.SendInvites,
 		&i.Invited,
 		&i.Warned,
+		&i.RowsPurgedAt,
 	)
 	return i, err
 }
 
+const importBatchForgotten = `-- name: ImportBatchForgotten :exec
+update app.import_batches set rows_purged_at = now() where id = $1
+`
+
+// ImportBatchForgotten says that the rows of an import are gone.
+func (q *Queries) ImportBatchForgotten(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, importBatchForgotten, id)
+	return err
+}
+
 const importBatchLock = `-- name: ImportBatchLock :one
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches where id = $1 for no key update
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches where id = $1 for no key update
 `
 
 // ImportBatchLock locks a batch for the rest of the transaction.
@@ -213,6 +225,7 @@ func (q *Queries) ImportBatchLock(ctx context.Context, db DBTX, id uuid.UUID) (I
 		&i.SendInvites,
 		&i.Invited,
 		&i.Warned,
+		&i.RowsPurgedAt,
 	)
 	return i, err
 }
@@ -281,7 +294,7 @@ func (q *Queries) ImportBatchesCount(ctx context.Context, db DBTX, arg ImportBat
 }
 
 const importBatchesPage = `-- name: ImportBatchesPage :many
-select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned from app.import_batches b
+select owner_user_id, id, kind, file_name, file_sha256, encoding, delimiter, header, mapping, on_existing, unknown_units, state, row_count, created, updated, unchanged, skipped, failed, done, kept, job_id, cancel_asked_at, started_at, finished_at, undone_at, version, created_by, created_at, updated_at, send_invites, invited, warned, rows_purged_at from app.import_batches b
  where ($1::text is null or b.kind = $1)
    and ($2::text is null or b.state = $2)
    and ($3::uuid is null or b.id > $3)
@@ -352,6 +365,7 @@ func (q *Queries) ImportBatchesPage(ctx context.Context, db DBTX, arg ImportBatc
 			&i.SendInvites,
 			&i.Invited,
 			&i.Warned,
+			&i.RowsPurgedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -574,6 +588,16 @@ func (q *Queries) ImportRowsCount(ctx context.Context, db DBTX, arg ImportRowsCo
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const importRowsForget = `-- name: ImportRowsForget :exec
+select app.forget_import_rows($1)
+`
+
+// ImportRowsForget deletes the rows of an import that nothing is done with.
+func (q *Queries) ImportRowsForget(ctx context.Context, db DBTX, id uuid.UUID) error {
+	_, err := db.Exec(ctx, importRowsForget, id)
+	return err
 }
 
 const importRowsGiveUp = `-- name: ImportRowsGiveUp :exec
@@ -924,4 +948,27 @@ func (q *Queries) ImportUnitsBefore(ctx context.Context, db DBTX, arg ImportUnit
 		return nil, err
 	}
 	return items, nil
+}
+
+const importsOpen = `-- name: ImportsOpen :one
+select count(*) from app.import_batches where state in ('UPLOADED', 'CHECKED', 'RUNNING', 'UNDOING')
+`
+
+// ImportsOpen counts imports that are not finished. It reads import_batches_open_idx.
+func (q *Queries) ImportsOpen(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, importsOpen)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const takeTurn = `-- name: TakeTurn :exec
+select app.take_turn()
+`
+
+// TakeTurn waits for who else of the landlord has taken theirs, until that transaction
+// has ended.
+func (q *Queries) TakeTurn(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, takeTurn)
+	return err
 }

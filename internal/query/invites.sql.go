@@ -277,6 +277,7 @@ func (q *Queries) InviteTenancy(ctx context.Context, db DBTX, arg InviteTenancyP
 
 const inviteTenant = `-- name: InviteTenant :exec
 
+
 insert into app.tenants as t (first_name, last_name, email, unit_id)
 values ($1, $2, $3::text, $4::uuid)
 on conflict (owner_user_id, lower(email)) where email is not null do update
@@ -294,6 +295,8 @@ type InviteTenantParams struct {
 // The policies add owner_user_id = the caller to what landlords send here, and
 // token_hash = the token they hold to what invitees send. No query returns a
 // token's hash: nobody may read it.
+// By their address tenants are found among all of the landlord's: lower() is not
+// leakproof, and so under row-level security only the owner leads into the index.
 // InviteTenant makes sure that the landlord has a tenant with this address. One
 // who is there keeps the name and comes back from the archive; the row is locked,
 // so that two invites of one person come after one another.

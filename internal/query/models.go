@@ -167,6 +167,7 @@ type ImportBatch struct {
 	SendInvites   bool
 	Invited       int32
 	Warned        int32
+	RowsPurgedAt  *time.Time
 }
 
 type ImportRow struct {

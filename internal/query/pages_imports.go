@@ -42,6 +42,16 @@ func (q *Queries) ImportRowShown(ctx context.Context, db Batcher, arg ImportRowP
 	return batch, row, err
 }
 
+// ImportsOpenInTurn is TakeTurn and ImportsOpen in one round trip: a second statement sees
+// what was committed while the first waited.
+func (q *Queries) ImportsOpenInTurn(ctx context.Context, db Batcher) (open int64, err error) {
+	b := &pgx.Batch{}
+	b.Queue(takeTurn)
+	b.Queue(importsOpen).QueryRow(func(row pgx.Row) error { return row.Scan(&open) })
+	err = db.RunBatch(ctx, b)
+	return open, err
+}
+
 // ImportBatchesPageWithCount is UnitsPageWithCount for a landlord's imports.
 func (q *Queries) ImportBatchesPageWithCount(ctx context.Context, db Batcher, arg ImportBatchesPageParams) (batches []ImportBatch, total int64, err error) {
 	b := &pgx.Batch{}
@@ -56,9 +66,8 @@ func (q *Queries) ImportBatchesPageWithCount(ctx context.Context, db Batcher, ar
 
 // ImportRowsPageWithCount is UnitsPageWithCount for the rows of an import; without the
 // import it fails with pgx.ErrNoRows.
-func (q *Queries) ImportRowsPageWithCount(ctx context.Context, db Batcher, arg ImportRowsPageParams) (rows []ImportRow, total int64, err error) {
+func (q *Queries) ImportRowsPageWithCount(ctx context.Context, db Batcher, arg ImportRowsPageParams) (batch ImportBatch, rows []ImportRow, total int64, err error) {
 	b := &pgx.Batch{}
-	var batch ImportBatch
 	queueImportBatch(b, arg.BatchID, &batch)
 	b.Queue(importRowsCount, arg.BatchID, arg.Action, arg.Code).QueryRow(func(row pgx.Row) error { return row.Scan(&total) })
 	b.Queue(importRowsPage, arg.BatchID, arg.Action, arg.Code, arg.AfterID, arg.Sort, arg.RowOffset, arg.RowLimit).Query(func(r pgx.Rows) (err error) {
@@ -66,5 +75,5 @@ func (q *Queries) ImportRowsPageWithCount(ctx context.Context, db Batcher, arg I
 		return err
 	})
 	err = db.RunBatch(ctx, b)
-	return rows, total, err
+	return batch, rows, total, err
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -46,7 +47,9 @@ func (q *Queries) Invite(ctx context.Context, db Batcher, arg InviteTenantParams
 	var found []InviteOpenRow
 	b := &pgx.Batch{}
 	b.Queue(inviteTenant, arg.FirstName, arg.LastName, arg.Email, arg.UnitID)
-	b.Queue(inviteTenancy, arg.Email, arg.UnitID)
+	if arg.UnitID != nil {
+		b.Queue(inviteTenancy, arg.Email, arg.UnitID)
+	}
 	b.Queue(inviteOpen, mail.MailID, mail.MailKey, mail.TokenHash, arg.Email).Query(func(rows pgx.Rows) (err error) {
 		found, err = pgx.CollectRows(rows, pgx.RowToStructByPos[InviteOpenRow])
 		return err
@@ -75,7 +78,9 @@ func (q *Queries) InviteMany(ctx context.Context, db Batcher, sent []InviteOneOf
 	}
 	b := &pgx.Batch{}
 	b.Queue(inviteTenants, text)
-	b.Queue(inviteTenancies, text)
+	if slices.ContainsFunc(sent, func(i InviteOneOfMany) bool { return i.UnitID != nil }) {
+		b.Queue(inviteTenancies, text)
+	}
 	b.Queue(invitesOpen, text).Query(func(rows pgx.Rows) (err error) {
 		opened, err = pgx.CollectRows(rows, pgx.RowToStructByPos[InvitesOpenRow])
 		return err

@@ -62,6 +62,36 @@ func TestLife(t *testing.T) {
 	requireUnlogged(t, append(w.provider.secrets(), password)...)
 }
 
+// TestSignUpOnThePage: with the provider of a developer's machine, where scripts sign up
+// without a mail, the page keeps its word: the mail comes, and its link signs in.
+func TestSignUpOnThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *localauth.Config, _ *web.Config) { c.Autoconfirm, c.MailLinks = true, true })
+	b := w.browser()
+	require.Equal(t, "/auth/sent", b.post("/auth/sign-up", url.Values{"email": {"ann@example.com"}, "password": {password}, "fullName": {"Ann"}}).
+		ok(http.StatusSeeOther).header.Get("Location"))
+	require.Contains(t, b.get("/auth/sent").ok(http.StatusOK).text, "a mail is on its way")
+	m := w.mail("signup")
+	require.Equal(t, "ann@example.com", m.To)
+	b.signIn("ann@example.com").refused(http.StatusForbidden, "email_not_confirmed")
+
+	require.Contains(t, b.get("/auth/confirm?"+url.Values{"token_hash": {m.TokenHash}, "type": {"signup"}, "redirect_to": {m.RedirectTo}}.Encode()).
+		ok(http.StatusOK).text, m.TokenHash)
+	require.Equal(t, "/auth/account", b.post("/auth/confirm", url.Values{"tokenHash": {m.TokenHash}, "type": {"signup"}, "next": {m.RedirectTo}}).
+		ok(http.StatusSeeOther).header.Get("Location"))
+	require.True(t, b.signedIn())
+	b.get("/api/v1/me").ok(http.StatusOK)
+
+	scripted, err := http.Post(w.provider.url+"/auth/v1/signup", "application/json", strings.NewReader(`{"email":"bob@example.com","password":"`+password+`"}`))
+	require.NoError(t, err)
+	require.NoError(t, scripted.Body.Close())
+	w.browser().signIn("bob@example.com").ok(http.StatusOK)
+	// whom the page told the same, and mails nothing
+	w.browser().post("/auth/sign-up", object{"email": "bob@example.com", "password": password}).ok(http.StatusAccepted)
+	w.browser().post("/auth/sign-up", object{"email": "cleo@example.com", "password": password}).ok(http.StatusAccepted)
+	require.Equal(t, "cleo@example.com", w.mail("signup").To)
+}
+
 // TestSignInTellsNothing: a stranger, a wrong password and somebody locked out are
 // told the same.
 func TestSignInTellsNothing(t *testing.T) {

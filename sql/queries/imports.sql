@@ -13,6 +13,23 @@ select * from app.import_batches where id = @id;
 -- name: ImportDelete :one
 select app.delete_import(@id);
 
+-- TakeTurn waits for who else of the landlord has taken theirs, until that transaction
+-- has ended.
+-- name: TakeTurn :exec
+select app.take_turn();
+
+-- ImportsOpen counts imports that are not finished. It reads import_batches_open_idx.
+-- name: ImportsOpen :one
+select count(*) from app.import_batches where state in ('UPLOADED', 'CHECKED', 'RUNNING', 'UNDOING');
+
+-- ImportRowsForget deletes the rows of an import that nothing is done with.
+-- name: ImportRowsForget :exec
+select app.forget_import_rows(@id);
+
+-- ImportBatchForgotten says that the rows of an import are gone.
+-- name: ImportBatchForgotten :exec
+update app.import_batches set rows_purged_at = now() where id = @id;
+
 -- ImportOfJob is the import that a job is for, if it is still there and for it.
 -- name: ImportOfJob :many
 select id from app.import_batches where job_id = @job_id;

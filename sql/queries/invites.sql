@@ -2,6 +2,9 @@
 -- token_hash = the token they hold to what invitees send. No query returns a
 -- token's hash: nobody may read it.
 
+-- By their address tenants are found among all of the landlord's: lower() is not
+-- leakproof, and so under row-level security only the owner leads into the index.
+
 -- InviteTenant makes sure that the landlord has a tenant with this address. One
 -- who is there keeps the name and comes back from the archive; the row is locked,
 -- so that two invites of one person come after one another.

@@ -88,6 +88,7 @@ func TestDev(t *testing.T) {
 	kept := demo.create(t, "/api/v1/units", object{"name": "Garden house"})
 	t.Run("mails and hooks", func(t *testing.T) { testMailsAndHooks(t, i) })
 	t.Run("two landlords", func(t *testing.T) { testTwoLandlords(t, i) })
+	t.Run("somebody signs up on the page", func(t *testing.T) { testSignUpPage(t, i) })
 	t.Run("an invite is mailed", func(t *testing.T) { testDevMail(t, i) })
 	t.Run("a second instance", func(t *testing.T) { testSecondInstance(t, i, p) })
 	i.ctrlC(t, p)
@@ -141,6 +142,35 @@ func testMailsAndHooks(t *testing.T, i instance) {
 	text, err := io.ReadAll(page.Body)
 	require.NoError(t, err)
 	require.Contains(t, string(text), "renamed@example.com")
+}
+
+// testSignUpPage: the page says that a mail was sent, and it is among the mails.
+func testSignUpPage(t *testing.T, i instance) {
+	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	_, port, err := net.SplitHostPort(i.env["ADDR"])
+	require.NoError(t, err)
+	submit := func(path string, form url.Values) http.Header {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://localhost:"+port+path, strings.NewReader(form.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", "http://localhost:"+port)
+		answer, err := browser.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, http.StatusSeeOther, answer.StatusCode, path)
+		return answer.Header
+	}
+	credentials := object{"email": "page@example.com", "password": "a long password"}
+	answer := submit("/auth/sign-up", url.Values{"email": {"page@example.com"}, "password": {"a long password"}})
+	require.Equal(t, "/auth/sent", answer.Get("Location"))
+	link, err := url.Parse(i.mailTo(t, "page@example.com")[0])
+	require.NoError(t, err)
+	require.Equal(t, "localhost:"+port+"/auth/confirm", link.Host+link.Path)
+	newClient(i.auth, "").must(t, http.StatusBadRequest, "POST", "/auth/v1/token?grant_type=password", credentials)
+	query := link.Query()
+	answer = submit("/auth/confirm", url.Values{"tokenHash": {query.Get("token_hash")}, "type": {query.Get("type")}, "next": {query.Get("redirect_to")}})
+	require.Contains(t, answer.Get("Set-Cookie"), "__Host-rowhouse-session")
+	newClient(i.auth, "").must(t, http.StatusOK, "POST", "/auth/v1/token?grant_type=password", credentials)
 }
 
 // postgres is the embedded server's address for its superuser.

@@ -455,18 +455,19 @@ var tables = map[string]table{
 		owner: "owner_user_id", fixed: ownedColumns,
 		triggers: []string{
 			guardOwned, recordInsert, recordUpdate, recordDelete,
+			"enqueue_inserted AFTER INSERT ... REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_imports()",
 			"enqueue_updated AFTER UPDATE ... REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION app.enqueue_imports()",
 		},
 		grants: map[string]grants{"rowhouse_landlord": {
-			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units row_count",
-			updates: "mapping on_existing unknown_units state created updated unchanged skipped failed done kept job_id cancel_asked_at started_at finished_at undone_at",
+			reads: all, inserts: "kind file_name file_sha256 encoding delimiter header mapping on_existing unknown_units send_invites row_count",
+			updates: "mapping on_existing unknown_units send_invites state created updated unchanged skipped failed invited warned done kept job_id cancel_asked_at started_at finished_at undone_at rows_purged_at",
 		}, "rowhouse_remover": remover},
 	},
 	"app.import_rows": {
 		owner: "owner_user_id", fixed: "owner_user_id id",
 		grants: map[string]grants{"rowhouse_landlord": {
 			reads: all, inserts: "batch_id n line cells fields same_as action code field message",
-			updates: "cells fields same_as action code field message unit_id tenant_id changes done_at undone",
+			updates: "cells fields same_as action code field message unit_id tenant_id invite_id changes done_at undone",
 		}, "rowhouse_remover": remover},
 	},
 	"app_private.seal_keys":        {fixed: "id inner_pad outer_pad binds_pid created_at"},
@@ -581,6 +582,7 @@ var functions = map[string]function{
 	"app.guard_attachment()":                           trigger("rowhouse_owner"),
 	"app.number_ticket()":                              trigger("rowhouse_clerk"),
 	"app.keep_landlord_card()":                         trigger("rowhouse_clerk"),
+	"app.take_turn()":                                  {owner: "rowhouse_clerk", definer: true, volatility: "v", parallel: "u", callers: []string{"rowhouse_landlord"}},
 	"app.record_ticket_event()":                        trigger("rowhouse_clerk"),
 	"app.record_change()":                              trigger("rowhouse_clerk"),
 	"app.record_changes()":                             trigger("rowhouse_clerk"),
@@ -610,6 +612,7 @@ var functions = map[string]function{
 	"app.delete_attachment(uuid)":                      removal,
 	"app.forget_search_results(uuid)":                  removal,
 	"app.delete_import(uuid)":                          removal,
+	"app.forget_import_rows(uuid)":                     removal,
 	"app.delete_export(uuid)":                          removal,
 	"app.delete_imported(uuid[],uuid[],uuid[],uuid[])": removal,
 	"app.forget_idempotency_keys()": {

@@ -247,7 +247,8 @@ func TestFunctionsWithForeignIDs(t *testing.T) {
 	a := w.as(t, "rowhouse_landlord", w.a.UserID)
 	first := func(name string) string { return w.column(t, name, "id", w.a.UserID)[0] }
 	calls := []struct{ function, id, of string }{ // in the order in which they refer to one another
-		{"app.delete_import", w.a.ImportID.String(), "app.import_rows"},
+		{"app.forget_import_rows", w.a.ImportID.String(), "app.import_rows"},
+		{"app.delete_import", w.a.ImportID.String(), "app.import_batches"},
 		{"app.delete_export", w.a.ExportID.String(), "app.exports"},
 		{"app.forget_search_results", w.a.TicketID.String(), "app.contractor_search_results"},
 		{"app.delete_comment", first("app.ticket_comments"), ""},

@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"internal/seed":             {"internal/accounts", "internal/auth", "internal/db", "internal/query"},
 	"internal/contractorsearch": {"internal/db", "internal/query"},
 	"internal/exports":          {"internal/csvfile", "internal/query"},
-	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/jobs", "internal/query", "internal/requestid"},
+	"internal/imports":          {"internal/csvfile", "internal/db", "internal/errs", "internal/invitetoken", "internal/jobs", "internal/query", "internal/requestid"},
 	"internal/accounts":         {"internal/auth", "internal/db", "internal/query"},
 	"internal/roles":            {"internal/db"},
 	"internal/guard":            {"internal/auth", "internal/db", "internal/errs", "internal/query", "policies"},
