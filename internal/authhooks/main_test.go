@@ -6,14 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +23,7 @@ import (
 
 	"rowhouse/internal/authhooks"
 	"rowhouse/internal/dbtest"
-	"rowhouse/internal/telemetry"
+	"rowhouse/internal/logtest"
 )
 
 // The secrets of the published test vector.
@@ -38,34 +36,9 @@ const (
 
 type object = map[string]any
 
-// logged is all that was logged, at any level; tests look for texts of their own.
-var logged record
+var logged = logtest.Capture()
 
-type record struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
-func TestMain(m *testing.M) {
-	handler, err := telemetry.NewHandler(&logged, "debug", "json")
-	if err != nil {
-		panic(err)
-	}
-	slog.SetDefault(slog.New(handler))
-	os.Exit(dbtest.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
 
 // receivers are our receivers at an address.
 type receivers struct {

@@ -76,7 +76,7 @@ func TestLookingAtAnInvite(t *testing.T) {
 	s.nobody(t).get("/invites/x?colour=red").refused(http.StatusBadRequest, "invalid_request", "?colour")
 	s.nobody(t).post(path+"/claim", nil).refused(http.StatusUnauthorized, "token_missing")
 	require.Zero(t, s.rows(t, "tenants where user_id is not null"))
-	requireUnlogged(t, mail.letters()[0].Token)
+	logged.RequireWithout(t, mail.letters()[0].Token)
 }
 
 func TestPublicRateLimit(t *testing.T) {

@@ -37,7 +37,7 @@ func TestTakenNames(t *testing.T) {
 	taken(ann.put(loose, object{"name": "attic", "propertyId": southID}))
 	require.NotContains(t, ann.get(loose).body, "propertyId", "nothing has changed")
 	require.Equal(t, 5, s.rows(t, "units"))
-	requireUnlogged(t, marker)
+	logged.RequireWithout(t, marker)
 }
 
 // again sends a create a second time, as its answer says it was.

@@ -134,5 +134,5 @@ func TestBadIdempotencyKeys(t *testing.T) {
 	}
 	require.Zero(t, s.rows(t, "units"))
 	c.post("/units", object{"name": "Attic"}, key(strings.Repeat("~", 200))).ok(http.StatusCreated)
-	requireUnlogged(t, marker)
+	logged.RequireWithout(t, marker)
 }

@@ -117,8 +117,8 @@ func TestBadInput(t *testing.T) {
 	var version int
 	require.NoError(t, s.Admin.QueryRow(t.Context(), "select version from app.units").Scan(&version))
 	require.Equal(t, 1, version)
-	requireUnlogged(t, marker)
-	requireUnlogged(t, c.token)
+	logged.RequireWithout(t, marker)
+	logged.RequireWithout(t, c.token)
 	require.Equal(t, before, c.get(unit).text)
 }
 
@@ -165,7 +165,7 @@ func TestBadIDs(t *testing.T) {
 			a.refused(http.StatusBadRequest, "invalid_request", "?id").discreet(c.token)
 		}
 	}
-	requireUnlogged(t, marker)
+	logged.RequireWithout(t, marker)
 }
 
 func TestBodySize(t *testing.T) {

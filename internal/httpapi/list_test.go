@@ -106,7 +106,7 @@ func TestListRefusesParameters(t *testing.T) {
 		c.get("/properties?status=VACANT").refused(http.StatusBadRequest, "invalid_request", "?status")
 		c.get("/me?page=1").refused(http.StatusBadRequest, "invalid_request", "?page")
 	})
-	requireUnlogged(t, marker)
+	logged.RequireWithout(t, marker)
 }
 
 func TestListFilters(t *testing.T) {

@@ -176,7 +176,7 @@ func TestWithoutToken(t *testing.T) {
 	nobody.get("/units?access_token="+c.token).refused(http.StatusUnauthorized, "token_missing")
 	nobody.get("/units?colour=red").refused(http.StatusUnauthorized, "token_missing") // before anything is looked at
 	for _, token := range []string{c.token, expired.token, service.token, forged.token} {
-		requireUnlogged(t, token)
+		logged.RequireWithout(t, token)
 	}
 	require.Zero(t, s.rows(t, "users"), "a refused token makes no profile")
 }

@@ -163,7 +163,7 @@ func TestInChromium(t *testing.T) {
 			require.False(t, strings.Contains(text, token), "the browser holds a token")
 		}
 	}
-	requireUnlogged(t, append(tokens, cookies[0].Value)...)
+	logged.RequireWithout(t, append(tokens, cookies[0].Value)...)
 
 	// a page of another origin gets nowhere with the cookie, by script or by form
 	evil := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {

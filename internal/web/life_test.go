@@ -59,7 +59,7 @@ func TestLife(t *testing.T) {
 	in := b.signIn("ANN@example.com").ok(http.StatusOK)
 	require.Equal(t, "/auth/account", in.body["next"])
 	b.get("/api/v1/me").ok(http.StatusOK)
-	requireUnlogged(t, append(w.provider.secrets(), password)...)
+	logged.RequireWithout(t, append(w.provider.secrets(), password)...)
 }
 
 // TestSignUpOnThePage: with the provider of a developer's machine, where scripts sign up
@@ -282,7 +282,7 @@ func TestInvite(t *testing.T) {
 	claimed := tess.post("/api/v1/invites/"+token+"/claim", nil).ok(http.StatusOK)
 	require.Equal(t, "CLAIMED", claimed.body["state"])
 	require.Contains(t, tess.get("/api/v1/me").ok(http.StatusOK).body["roles"], "TENANT")
-	requireUnlogged(t, token)
+	logged.RequireWithout(t, token)
 }
 
 // TestAccount changes the password and the address, and ends sessions elsewhere.

@@ -76,7 +76,7 @@ func TestSecondFactor(t *testing.T) {
 	gone := in.post("/auth/mfa/unenroll", object{"factorId": id}).ok(http.StatusOK)
 	require.Equal(t, "aal1", gone.body["aal"])
 	require.Equal(t, false, gone.body["secondFactor"])
-	requireUnlogged(t, secret)
+	logged.RequireWithout(t, secret)
 }
 
 // TestCodesAreNotGuessed: tries are counted by user, whatever their session.

@@ -162,7 +162,7 @@ func newWorld(t *testing.T, change ...func(*localauth.Config, *web.Config)) *wor
 	t.Cleanup(site.Close)
 	t.Cleanup(func() {
 		if t.Failed() {
-			dumpLog(t)
+			logged.Complaints(t)
 		}
 	})
 	w.url = site.URL

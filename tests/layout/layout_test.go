@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"internal/config":           {"internal/invitetoken", "internal/seal", "internal/sealedcookie"},
 	"internal/localpg":          {"internal/portcheck"},
 	"internal/csvfile":          {},
+	"internal/logtest":          {"internal/telemetry"},
 	"internal/mailcatcher":      {"internal/mail"},
 	"internal/mail":             {},
 	"internal/invitetoken":      {},
@@ -97,6 +98,7 @@ var owners = map[string][]string{
 	"github.com/testcontainers/testcontainers-go": {"internal/dbtest"},
 	"github.com/lestrrat-go/jwx/v2/jwt":           {"internal/auth", "internal/localauth"},
 	"rowhouse/internal/dbtest":                    {},
+	"rowhouse/internal/logtest":                   {},
 }
 
 func TestImports(t *testing.T) {
