@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"rowhouse/internal/authhooks"
 	"rowhouse/internal/localauth"
@@ -45,7 +46,7 @@ func provider(t testing.TB, r *receivers, change func(*localauth.Config)) (addre
 	}
 	c := localauth.Config{
 		Addr: "127.0.0.1:0", Pool: pool, SiteURL: publicURL, ExternalURL: address, KeyFile: filepath.Join(t.TempDir(), "keys.json"),
-		Logger: slog.Default(),
+		Logger: slog.Default(), HashCost: bcrypt.MinCost,
 		Hooks: localauth.Hooks{
 			BeforeUserCreated: hook("before-user-created"), AfterUserCreated: hook("after-user-created"),
 			CustomAccessToken: hook("custom-access-token"), SendEmail: hook("send-email"),

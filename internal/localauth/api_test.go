@@ -280,7 +280,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 
 func TestPasswordsAndTokensAreHashed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, autoconfirm, func(c *Config) { c.hashCost = 0 })
+	w := newWorld(t, autoconfirm, func(c *Config) { c.HashCost = 0 })
 	session := w.signUp("ann@example.com")
 	var dump string
 	require.NoError(t, w.admin.QueryRow(t.Context(), `

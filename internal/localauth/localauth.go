@@ -69,7 +69,7 @@ type Config struct {
 	Logger  *slog.Logger                      // discards
 	Now     func() time.Time                  // time.Now
 
-	hashCost int // bcrypt's default; tests of other things take less
+	HashCost int // of bcrypt; 0 means its default. Tests of other things take the least.
 }
 
 // Mail is a message that the real service would send. Code, TokenHash and Link
@@ -111,7 +111,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	stranger, err := bcrypt.GenerateFromPassword([]byte("nobody's"), cfg.hashCost)
+	stranger, err := bcrypt.GenerateFromPassword([]byte("nobody's"), cfg.HashCost)
 	if err != nil {
 		return nil, fmt.Errorf("hash the stranger's password: %w", err)
 	}
@@ -195,8 +195,8 @@ func (c Config) withDefaults() Config {
 	if c.MinPasswordLength == 0 {
 		c.MinPasswordLength = 6
 	}
-	if c.hashCost == 0 {
-		c.hashCost = bcrypt.DefaultCost
+	if c.HashCost == 0 {
+		c.HashCost = bcrypt.DefaultCost
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -17,7 +17,7 @@ func (s *Server) hashPassword(password string) (string, error) {
 		weak.reasons = []string{"length"}
 		return "", weak
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), s.cfg.hashCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), s.cfg.HashCost)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}

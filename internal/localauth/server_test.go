@@ -74,7 +74,7 @@ func newWorldOn(t *testing.T, pool *pgxpool.Pool, admin *pgx.Conn, change ...fun
 		Addr: "127.0.0.1:0", Pool: pool, SiteURL: siteURL, ExternalURL: w.url,
 		KeyFile: filepath.Join(t.TempDir(), "keys.json"),
 		Logger:  slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:     w.now, hashCost: bcrypt.MinCost,
+		Now:     w.now, HashCost: bcrypt.MinCost,
 		Deliver: func(_ context.Context, m Mail) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -101,7 +101,7 @@ func TestRefreshWaitsForTheLock(t *testing.T) {
 
 func TestStrangersTakeAsLong(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, autoconfirm, func(c *Config) { c.hashCost = 9 })
+	w := newWorld(t, autoconfirm, func(c *Config) { c.HashCost = 9 })
 	w.signUp("ann@example.com")
 	fastest := func(email string) time.Duration {
 		best := time.Hour

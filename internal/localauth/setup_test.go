@@ -69,7 +69,7 @@ func TestSetupLeavesTheRealServiceAlone(t *testing.T) {
 func TestRefusesOtherMachines(t *testing.T) {
 	t.Parallel()
 	pool, _ := newPool(t)
-	cfg := Config{Pool: pool, SiteURL: siteURL, ExternalURL: siteURL, KeyFile: filepath.Join(t.TempDir(), "keys.json"), Deliver: func(context.Context, Mail) error { return nil }, hashCost: bcrypt.MinCost}
+	cfg := Config{Pool: pool, SiteURL: siteURL, ExternalURL: siteURL, KeyFile: filepath.Join(t.TempDir(), "keys.json"), Deliver: func(context.Context, Mail) error { return nil }, HashCost: bcrypt.MinCost}
 	for addr, fine := range map[string]bool{
 		"127.0.0.1:0": true, "127.8.9.1:0": true, "[::1]:0": true, "localhost:0": true, "[::ffff:127.0.0.1]:0": true,
 		"": false, ":9999": false, "0.0.0.0:0": false, "[::]:0": false, "10.0.0.1:0": false, "example.com:0": false,
@@ -111,7 +111,7 @@ func TestRefusesBadConfig(t *testing.T) {
 	} {
 		cfg := Config{
 			Addr: "127.0.0.1:0", Pool: pool, SiteURL: siteURL, ExternalURL: siteURL, KeyFile: filepath.Join(t.TempDir(), "keys.json"),
-			Deliver: func(context.Context, Mail) error { return nil }, hashCost: bcrypt.MinCost,
+			Deliver: func(context.Context, Mail) error { return nil }, HashCost: bcrypt.MinCost,
 		}
 		_, err := New(cfg)
 		require.NoError(t, err)

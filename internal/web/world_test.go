@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"rowhouse/internal/auth"
 	"rowhouse/internal/dbtest"
@@ -172,7 +173,7 @@ func newWorld(t *testing.T, change ...func(*localauth.Config, *web.Config)) *wor
 	require.NoError(t, err)
 	theirs := localauth.Config{
 		Addr: "127.0.0.1:0", SiteURL: w.origin, KeyFile: filepath.Join(t.TempDir(), "keys.json"), Now: w.now,
-		OAuthProviders: []string{"google"},
+		OAuthProviders: []string{"google"}, HashCost: bcrypt.MinCost,
 		Deliver: func(_ context.Context, m localauth.Mail) error {
 			w.mails <- m
 			return nil

@@ -33,6 +33,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"rowhouse/internal/dbtest"
 	"rowhouse/internal/localauth"
@@ -129,7 +130,7 @@ func newStandIn(t testing.TB, d *dbtest.Database) *provider {
 	}
 	server, err := localauth.New(localauth.Config{
 		Addr: listener.Addr().String(), Pool: pool, SiteURL: siteURL, ExternalURL: p.url + "/auth/v1",
-		KeyFile: filepath.Join(t.TempDir(), "keys.json"), MailInterval: time.Nanosecond, MinPasswordLength: 10,
+		KeyFile: filepath.Join(t.TempDir(), "keys.json"), MailInterval: time.Nanosecond, MinPasswordLength: 10, HashCost: bcrypt.MinCost,
 		Hooks: localauth.Hooks{
 			BeforeUserCreated: hook(beforeUserCreated), AfterUserCreated: hook(afterUserCreated),
 			CustomAccessToken: hook(customAccessToken), SendEmail: hook(sendEmail),

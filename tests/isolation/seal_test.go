@@ -99,6 +99,25 @@ func TestOddSettings(t *testing.T) {
 	}
 }
 
+// TestSealWithoutAnID has a good seal say of whom it is, where nobody has said so: what
+// is sealed is the id, the expiry and the rest in a row.
+func TestSealWithoutAnID(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn := w.Connect(t, "rowhouse_api") // on which app.user_id was never set
+	part := strings.Split(w.seal(personas[0], w.b.UserID, conn.PgConn().PID()), ".")
+	crafted := strings.Join([]string{part[0], w.b.UserID.String() + "|" + part[1], part[2], part[3]}, ".")
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "set local role "+personas[0])
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "select set_config('app.user_seal', $1, true)", crafted)
+	require.NoError(t, err)
+	var nobody bool
+	require.NoError(t, tx.QueryRow(t.Context(), "select app.current_user_id() is null").Scan(&nobody))
+	require.True(t, nobody)
+}
+
 // TestSealIsNotForOthers uses a good seal where it was not made for.
 func TestSealIsNotForOthers(t *testing.T) {
 	t.Parallel()
