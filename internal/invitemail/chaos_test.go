@@ -141,21 +141,25 @@ func TestChaos(t *testing.T) {
 		_ = worker.Wait()
 	}
 	stages := []mailcatcher.Stage{mailcatcher.Sender, mailcatcher.Recipient, mailcatcher.Content, mailcatcher.Answer}
-	strike := func(what func()) {
+	arm := func() (strike func(what func())) {
 		hit, release := trap.set(stages[random.IntN(len(stages))], 1+random.IntN(mails/(kills+1)/2))
-		defer release()
-		select {
-		case <-hit:
-			what()
-		case <-time.After(2 * time.Minute):
-			t.Fatal("the worker mails nothing")
+		return func(what func()) {
+			defer release()
+			select {
+			case <-hit:
+				what()
+			case <-time.After(2 * time.Minute):
+				t.Fatal("the worker mails nothing")
+			}
 		}
 	}
 	start()
 	t.Cleanup(func() { kill() })
 	for n := range kills {
+		strike := arm()
 		if n == kills/2 {
 			strike(func() { server.Stop(t) })
+			strike = arm() // while nothing goes on
 			server.Start(t)
 			d.Admin.Reset() // our own connections have died too
 		}
