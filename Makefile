@@ -87,7 +87,7 @@ bench: ## measure; the output is benchstat's format
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 3 ./tests/bench ./internal/auth
 
 # what the tests do in short; one after the other, for each wants the whole machine
-soak: ## kill the worker 20 times during 2,000 mails, and 20 times during imports of 10,000 rows; stop Postgres during both
+soak: ## kill the worker 20 times during 3,000 mails, and 20 times during imports of 10,000 rows; stop Postgres during both
 	ROWHOUSE_SOAK=1 $(GO) test -count=1 -p 1 -timeout 30m -v -run '^TestChaos$$' ./internal/invitemail ./internal/app
 
 timing: ## does the time of an answer tell that another landlord's id exists?

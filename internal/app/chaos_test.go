@@ -151,20 +151,24 @@ func TestChaos(t *testing.T) {
 		workers = nil
 	}
 	t.Cleanup(kill)
-	strike := func(what func()) {
+	arm := func() (strike func(what func())) {
 		hit, release := line.strike(1+random.IntN(24), random.IntN(2) == 0)
-		defer release()
-		select {
-		case <-hit:
-			what()
-		case <-time.After(2 * time.Minute):
-			t.Fatal("the workers do nothing")
+		return func(what func()) {
+			defer release()
+			select {
+			case <-hit:
+				what()
+			case <-time.After(2 * time.Minute):
+				t.Fatal("the workers do nothing")
+			}
 		}
 	}
 	start()
 	for n := range kills {
+		strike := arm()
 		if every := kills / stops; n%every == every/2 {
 			strike(func() { server.Stop(t) })
+			strike = arm() // while nothing goes on
 			server.Start(t)
 			d.Admin.Reset() // our own connections have died too
 		}

@@ -101,9 +101,9 @@ func (s *trap) judge(_ context.Context, stage mailcatcher.Stage, _ string) error
 // was in doubt twice would have to go three times. `make soak` does so with many more of both.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	mails, kills := 600, 4 // each strike takes out what a worker has taken up, 48 at most
+	mails, kills := 600, 4 // each strike takes out what a worker has taken up and what it has not yet said is done
 	if os.Getenv(soakVariable) != "" {
-		mails, kills = 2000, 20
+		mails, kills = 3000, 20
 	}
 	server := dbtest.StartServer(t)
 	d, random := dbtest.NewOn(t, server), rand.New(rand.NewPCG(chaosSeed, 0))
@@ -141,21 +141,25 @@ func TestChaos(t *testing.T) {
 		_ = worker.Wait()
 	}
 	stages := []mailcatcher.Stage{mailcatcher.Sender, mailcatcher.Recipient, mailcatcher.Content, mailcatcher.Answer}
-	strike := func(what func()) {
-		hit, release := trap.set(stages[random.IntN(len(stages))], 1+random.IntN(mails/(kills+1)/2))
-		defer release()
-		select {
-		case <-hit:
-			what()
-		case <-time.After(2 * time.Minute):
-			t.Fatal("the worker mails nothing")
+	arm := func() (strike func(what func())) {
+		hit, release := trap.set(stages[random.IntN(len(stages))], 1+random.IntN(20))
+		return func(what func()) {
+			defer release()
+			select {
+			case <-hit:
+				what()
+			case <-time.After(2 * time.Minute):
+				t.Fatal("the worker mails nothing")
+			}
 		}
 	}
 	start()
 	t.Cleanup(func() { kill() })
 	for n := range kills {
+		strike := arm()
 		if n == kills/2 {
 			strike(func() { server.Stop(t) })
+			strike = arm() // while nothing goes on
 			server.Start(t)
 			d.Admin.Reset() // our own connections have died too
 		}
