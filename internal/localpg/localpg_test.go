@@ -16,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"rowhouse/internal/portcheck"
 )
 
 // A test binary with this variable is not a test: it runs a server in the
@@ -166,6 +168,7 @@ func TestUnreapedServer(t *testing.T) {
 		killed.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(account.uid), Gid: uint32(account.gid)}}
 	}
 	require.NoError(t, killed.Start())
+	require.Eventually(t, func() bool { return portcheck.Command(killed.Process.Pid) == "" }, 10*time.Second, time.Millisecond, "it is dead, and listed")
 	pidFile := filepath.Join(server.DataDir(), "postmaster.pid")
 	require.NoError(t, os.WriteFile(pidFile, fmt.Appendln(nil, killed.Process.Pid), 0o600))
 	require.NoError(t, server.place.own(pidFile))

@@ -205,7 +205,10 @@ func processesOf(dir string) []string {
 	var found []string
 	entries, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well-formed
 	for _, entry := range entries {
-		command, _ := os.ReadFile(entry + "/cmdline") // gone meanwhile, or dead
+		command, _ := os.ReadFile(entry + "/cmdline")
+		if len(command) == 0 {
+			continue // gone meanwhile, or dead: the rest of it goes in a moment
+		}
 		environ, _ := os.ReadFile(entry + "/environ")
 		work, _ := os.Readlink(entry + "/cwd")
 		if bytes.Contains(command, []byte(dir)) || bytes.Contains(environ, []byte(dir)) || strings.HasPrefix(work, dir) {
