@@ -118,11 +118,12 @@ func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (don
 		ctx = requestid.With(ctx, "import-"+id.String()) // by which the trail is found
 	}
 	var first map[string]int32
+	after := int32(0) // the last row of those that this call has run
 	for size := int64(chunkRows); until.IsZero() || time.Now().Before(until); {
 		var rows int
-		done := false
+		last, done := after, false
 		err := im.db.AsLandlord(ctx, db.ReadWrite, func(tx *db.Tx) (err error) {
-			rows, done = 0, false
+			rows, last, done = 0, after, false
 			batch, err := lock(ctx, tx, id, Uploaded, Checked, Running, Undoing, Completed, Partial, Cancelled, Undone)
 			if err != nil {
 				return err
@@ -132,14 +133,14 @@ func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (don
 					return err
 				}
 			}
-			rows, done, err = im.step(ctx, tx, batch, first, size)
+			rows, last, done, err = im.step(ctx, tx, batch, first, after, size)
 			return err
 		})
 		switch {
 		case err == nil && done:
 			return true, nil
 		case err == nil:
-			size = min(2*size, chunkRows)
+			size, after = min(2*size, chunkRows), last
 		case ctx.Err() != nil, rows == 0, errs.KindOf(err) == errs.Unavailable && rows <= fewRows:
 			return false, err
 		case errs.KindOf(err) == errs.Unavailable: // it may have been the work of so many
@@ -156,35 +157,38 @@ func (im *Importer) run(ctx context.Context, id uuid.UUID, until time.Time) (don
 	return false, nil
 }
 
-// step does the next rows of an import, and says how many it found.
-func (im *Importer) step(ctx context.Context, tx *db.Tx, batch query.ImportBatch, first map[string]int32, size int64) (rows int, done bool, err error) {
+// step does the next rows of an import after a row, and says how many it found, and
+// which is the last of them.
+func (im *Importer) step(ctx context.Context, tx *db.Tx, batch query.ImportBatch, first map[string]int32, after int32, size int64) (rows int, last int32, done bool, err error) {
 	switch batch.State {
 	case Undoing:
-		return im.undo(ctx, tx, batch, size)
+		rows, done, err = im.undo(ctx, tx, batch, size)
+		return rows, after, done, err
 	case Running:
 	default:
-		return 0, true, nil
+		return 0, after, true, nil
 	}
 	if batch.CancelAskedAt != nil {
-		return 0, true, giveUp(ctx, tx, batch.ID)
+		return 0, after, true, giveUp(ctx, tx, batch.ID)
 	}
-	next, err := query.New().ImportRowsToRun(ctx, tx, query.ImportRowsToRunParams{BatchID: batch.ID, RowLimit: size})
+	next, err := query.New().ImportRowsToRun(ctx, tx, query.ImportRowsToRunParams{BatchID: batch.ID, After: after, RowLimit: size})
 	if err != nil {
-		return 0, false, err
+		return 0, after, false, err
 	}
 	if len(next) == 0 {
 		if err := query.New().ImportRowsSettle(ctx, tx, batch.ID); err != nil {
-			return 0, false, err
+			return 0, after, false, err
 		}
-		return 0, true, finish(ctx, tx, batch.ID, Completed)
+		return 0, after, true, finish(ctx, tx, batch.ID, Completed)
 	}
+	rows, last = len(next), next[len(next)-1].N
 	if err := query.New().ImportTurn(ctx, tx); err != nil {
-		return len(next), false, err
+		return rows, last, false, err
 	}
 	if _, err := im.take(ctx, tx, batch, first, next); err != nil {
-		return len(next), false, err
+		return rows, last, false, err
 	}
-	return len(next), false, query.New().ImportBatchCount(ctx, tx, query.ImportBatchCountParams{ID: batch.ID})
+	return rows, last, false, query.New().ImportBatchAdvance(ctx, tx, query.ImportBatchAdvanceParams{ID: batch.ID, Rows: int32(rows)})
 }
 
 // refuse marks the next row as one that can't be taken, or can't be undone.

@@ -56,6 +56,23 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 	return i, err
 }
 
+const importBatchAdvance = `-- name: ImportBatchAdvance :exec
+update app.import_batches set done = done + $1::integer where id = $2
+`
+
+type ImportBatchAdvanceParams struct {
+	Rows int32
+	ID   uuid.UUID
+}
+
+// ImportBatchAdvance counts rows that were run. What they came to is as it was checked
+// until ImportBatchCount counts it at the end: doing that after each chunk reads the whole
+// file as often as it has chunks.
+func (q *Queries) ImportBatchAdvance(ctx context.Context, db DBTX, arg ImportBatchAdvanceParams) error {
+	_, err := db.Exec(ctx, importBatchAdvance, arg.Rows, arg.ID)
+	return err
+}
+
 const importBatchAskCancel = `-- name: ImportBatchAskCancel :exec
 update app.import_batches set cancel_asked_at = now() where id = $1
 `

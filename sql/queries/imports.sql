@@ -107,6 +107,12 @@ update app.import_batches b
 -- name: ImportTurn :exec
 select b.id from app.import_batches b order by b.created_at, b.id limit 1 for no key update;
 
+-- ImportBatchAdvance counts rows that were run. What they came to is as it was checked
+-- until ImportBatchCount counts it at the end: doing that after each chunk reads the whole
+-- file as often as it has chunks.
+-- name: ImportBatchAdvance :exec
+update app.import_batches set done = done + @rows::integer where id = @id;
+
 -- name: ImportRowsInsert :exec
 insert into app.import_rows (batch_id, n, line, cells, fields, same_as, action, code, field, message)
 select @batch_id, i.n, i.line, i.cells, i.fields, i.same_as, i.action, i.code, i.field, i.message
