@@ -188,7 +188,7 @@ func (im *Importer) step(ctx context.Context, tx *db.Tx, batch query.ImportBatch
 	if _, err := im.take(ctx, tx, batch, first, next); err != nil {
 		return rows, last, false, err
 	}
-	return rows, last, false, query.New().ImportBatchAdvance(ctx, tx, query.ImportBatchAdvanceParams{ID: batch.ID, Rows: int32(rows)})
+	return rows, last, false, query.New().ImportBatchAdvance(ctx, tx, query.ImportBatchAdvanceParams{ID: batch.ID, Rows: int64(rows)})
 }
 
 // refuse marks the next row as one that can't be taken, or can't be undone.

@@ -57,11 +57,11 @@ func (q *Queries) ImportBatch(ctx context.Context, db DBTX, id uuid.UUID) (Impor
 }
 
 const importBatchAdvance = `-- name: ImportBatchAdvance :exec
-update app.import_batches set done = done + $1::integer where id = $2
+update app.import_batches set done = done + $1::bigint where id = $2
 `
 
 type ImportBatchAdvanceParams struct {
-	Rows int32
+	Rows int64
 	ID   uuid.UUID
 }
 

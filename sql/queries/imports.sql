@@ -111,7 +111,7 @@ select b.id from app.import_batches b order by b.created_at, b.id limit 1 for no
 -- until ImportBatchCount counts it at the end: doing that after each chunk reads the whole
 -- file as often as it has chunks.
 -- name: ImportBatchAdvance :exec
-update app.import_batches set done = done + @rows::integer where id = @id;
+update app.import_batches set done = done + @rows::bigint where id = @id;
 
 -- name: ImportRowsInsert :exec
 insert into app.import_rows (batch_id, n, line, cells, fields, same_as, action, code, field, message)
