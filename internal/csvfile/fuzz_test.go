@@ -116,7 +116,7 @@ func FuzzWriter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		for _, cell := range []string{a, b, c} {
 			if !utf8.ValidString(cell) || strings.ContainsAny(cell, "\x00") || utf8.RuneCountInString(cell) > MaxCell-1 {
-				t.Skip("no text of ours")
+				return // no text of ours
 			}
 		}
 		cells := []string{"first", a, b, c, "last"}

@@ -285,7 +285,7 @@ func lock(ctx context.Context, tx *db.Tx, id uuid.UUID, states ...string) (query
 	}
 	if err == nil && !slices.Contains(states, batch.State) {
 		if batch.RowsPurgedAt != nil {
-			return batch, errPurged
+			return batch, purged(errs.Conflict)
 		}
 		err = errs.New(errs.Conflict, "not_possible_now", "%s", map[string]string{
 			Uploaded: "Say first which column is what.", Running: "This import is running.", Undoing: "This import is being undone.",

@@ -31,21 +31,22 @@ func (d *desk) mails() string {
 		 where i.email not like 'alpha%'`)[0]
 }
 
-// whoIsThere is Kim, who has an open invite, Lee, whom nobody has invited, and Max, who
-// has a login.
+// whoIsThere is Kim, who has an open invite, Rex, whose invite is void, Lee, whom nobody
+// has invited, and Max, who has a login.
 func (d *desk) whoIsThere() {
 	d.t.Helper()
-	id := d.send(imports.Tenants, "firstName,lastName,email\nKim,Kay,kim@example.com\n", sendInvites)
+	id := d.send(imports.Tenants, "firstName,lastName,email\nKim,Kay,kim@example.com\nRex,Rae,rex@example.com\n", sendInvites)
 	d.run(id)
+	d.Exec(d.t, "update app.tenant_invites set revoked_at = now() where email = 'rex@example.com'")
 	d.run(d.send(imports.Tenants, "firstName,lastName,email\nLee,Low,lee@example.com\nMax,May,max@example.com\n"))
 	d.Exec(d.t, "update app.tenants set user_id = $2 where owner_user_id = $1 and email = 'max@example.com'", d.UserID, d.UserID)
-	require.Equal(d.t, []string{"kim@example.com OPEN"}, d.invites())
-	require.Equal(d.t, "1", d.mails())
+	require.Equal(d.t, []string{"kim@example.com OPEN", "rex@example.com REVOKED"}, d.invites())
+	require.Equal(d.t, "2", d.mails())
 }
 
 const everybody = "firstName,lastName,email,unit\n" +
 	"Ada,Byron,ada@example.com,Attic\nGrace,Hopper,,Attic\nADA,Byron,ADA@example.com,Attic\n" +
-	"Kim,Kay,kim@example.com,\nLee,Low,lee@example.com,\nMax,May,max@example.com,\nBad,Row,bad@,\n"
+	"Kim,Kay,kim@example.com,\nRex,Rae,rex@example.com,\nLee,Low,lee@example.com,\nMax,May,max@example.com,\nBad,Row,bad@,\n"
 
 // An import invites whom it finds or makes, if they have an address and no login, and
 // were never invited: a check says how many, and mails nobody.
@@ -60,14 +61,14 @@ func TestInvites(t *testing.T) {
 		"who is there already is left alone")
 	id := d.send(imports.Tenants, everybody, sendInvites)
 	require.EqualValues(t, 2, d.batch(id).Invited)
-	require.Equal(t, []string{"kim@example.com OPEN"}, d.invites())
-	require.Equal(t, "1", d.mails(), "a check mails nobody")
+	require.Equal(t, []string{"kim@example.com OPEN", "rex@example.com REVOKED"}, d.invites())
+	require.Equal(t, "2", d.mails(), "a check mails nobody")
 
 	d.run(id)
 	require.EqualValues(t, 2, d.batch(id).Invited)
-	require.Equal(t, []string{"ada@example.com Attic OPEN", "kim@example.com OPEN", "lee@example.com OPEN"}, d.invites())
-	require.Equal(t, "3", d.mails())
-	require.Equal(t, []string{"CREATE", "CREATE", "SKIP duplicate_in_file", "UNCHANGED invite_pending", "UNCHANGED", "UNCHANGED", "ERROR invalid_email"}, d.came(id))
+	require.Equal(t, []string{"ada@example.com Attic OPEN", "kim@example.com OPEN", "lee@example.com OPEN", "rex@example.com REVOKED"}, d.invites())
+	require.Equal(t, "4", d.mails())
+	require.Equal(t, []string{"CREATE", "CREATE", "SKIP duplicate_in_file", "UNCHANGED invite_pending", "UNCHANGED", "UNCHANGED", "UNCHANGED", "ERROR invalid_email"}, d.came(id))
 	require.Equal(t, []string{"ada@example.com", "lee@example.com"}, d.list(`
 		select i.email from app.import_rows r join app.tenant_invites i on i.id = r.invite_id where r.batch_id = $1 order by 1`, id))
 
@@ -85,7 +86,7 @@ func TestInvites(t *testing.T) {
 	again := d.send(imports.Tenants, everybody, sendInvites)
 	d.run(again)
 	require.Zero(t, d.batch(again).Invited)
-	require.Equal(t, "3", d.mails(), "the same file again mails nobody")
+	require.Equal(t, "4", d.mails(), "the same file again mails nobody")
 }
 
 // Undoing takes its invites back: with the tenants that the import made, or by making
@@ -101,9 +102,9 @@ func TestUndoInvites(t *testing.T) {
 	d.Exec(t, "update app.tenants set notes = 'edited since' where email = 'sue@example.com'")
 
 	d.undo(id)
-	require.Equal(t, []string{"joe@example.com CLAIMED", "kim@example.com OPEN", "lee@example.com REVOKED", "sue@example.com OPEN"}, d.invites())
+	require.Equal(t, []string{"joe@example.com CLAIMED", "kim@example.com OPEN", "lee@example.com REVOKED", "rex@example.com REVOKED", "sue@example.com OPEN"}, d.invites())
 	require.Equal(t, []string{"REVERSED", "REVERSED", "IN_USE", "EDITED"}, d.list(`select undone from app.import_rows where batch_id = $1 order by n`, id))
-	require.Equal(t, []string{"joe@example.com", "kim@example.com", "lee@example.com", "max@example.com", "sue@example.com"},
+	require.Equal(t, []string{"joe@example.com", "kim@example.com", "lee@example.com", "max@example.com", "rex@example.com", "sue@example.com"},
 		d.list(`select email from app.tenants where owner_user_id = $1 and email not like 'alpha%' order by 1`, d.UserID))
 }
 

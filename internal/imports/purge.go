@@ -26,16 +26,16 @@ const (
 	troubleWait = time.Hour
 )
 
-const purgedText = "The rows of an import are kept for 90 days, and these are gone. Send the file again."
-
-// errPurged refuses to do with an import what needs its rows.
-var errPurged = errs.New(errs.Conflict, "rows_purged", purgedText)
+// purged refuses what needs the rows of an import that are gone.
+func purged(kind errs.Kind) error {
+	return errs.New(kind, "rows_purged", "The rows of an import are kept for %d days, and these are gone. Send the file again.", keptDays)
+}
 
 // Readable is nil while an import has the rows that it came with, and refuses as
 // errs.Gone afterwards.
 func Readable(batch query.ImportBatch) error {
 	if batch.RowsPurgedAt != nil {
-		return errs.New(errs.Gone, "rows_purged", purgedText)
+		return purged(errs.Gone)
 	}
 	return nil
 }

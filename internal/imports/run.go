@@ -51,7 +51,7 @@ func (im *Importer) Undo(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
 		return err
 	}
 	if batch.RowsPurgedAt != nil {
-		return errPurged
+		return purged(errs.Conflict)
 	}
 	if batch.FinishedAt != nil && time.Since(*batch.FinishedAt) > undoDays*24*time.Hour {
 		return errs.New(errs.Conflict, "not_possible_now", "An import can be undone for %d days.", undoDays)

@@ -117,11 +117,14 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	id := d.send(imports.Tenants, people(1, 700))
+	told := int32(0)
 	cancelled := &afterCommits{left: 1, then: func() {
+		told = d.batch(id).Done
 		require.NoError(t, d.tx(func(tx *db.Tx) error { return d.im.Cancel(d.ctx, tx, id) }))
 	}}
 	d.start(id)
 	require.NoError(t, imports.New(d.Open(t, db.Config{MaxConns: 1, Configure: cancelled.configure}), dbtest.InviteKeys(t)).Run(d.ctx, id))
+	require.EqualValues(t, 500, told, "what was run is told after each chunk")
 	require.Equal(t, "CANCELLED create 500 update 0 unchanged 0 skip 200 error 0", d.tiles(id))
 	require.Equal(t, []string{"500"}, d.list(`select count(*)::text from app.tenants where email like 'renter-%@example.com'`))
 

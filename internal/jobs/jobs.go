@@ -26,11 +26,11 @@
 //
 // A job that was queued by itself goes before those that were queued many at a time.
 // One landlord has at most Kind.PerLandlord jobs of a kind running in a process, and all
-// together have eight. What
-// is fetched beyond that is put off to that landlord's next free moment, one job each
-// few milliseconds, so that a landlord who queues ten thousand at once does not hold up
-// the one who comes after them: their jobs step aside as fast as they are fetched. Of
-// jobs that are quick, a few wait for a turn instead, so that one follows another.
+// together have eight. What is fetched beyond that is put off to that landlord's next
+// free moment, one job each few milliseconds, so that a landlord who queues ten thousand
+// at once does not hold up the one who comes after them: their jobs step aside as fast
+// as they are fetched. Of jobs that are quick, a few wait for a turn instead, so that
+// one follows another.
 package jobs
 
 import (

@@ -21,9 +21,9 @@ const (
 	// Busy is how long to leave an export that somebody else is at work at.
 	Busy = time.Minute
 
-	// attempt bounds one attempt of the job, and turn what of it is spent at work: what
+	// Attempt bounds one attempt of a job, and turn what of it is spent at work: what
 	// takes longer goes on in the next turn, and counts as no failure.
-	attempt = 4 * time.Minute
+	Attempt = 4 * time.Minute
 	turn    = 3 * time.Minute
 	// sessionless is how long a job leaves alone what only the landlord's own session can
 	// do: files in a bucket that opens to nobody else.
@@ -33,24 +33,29 @@ const (
 // Kind is its kind of job.
 func (t *Takeout) Kind() jobs.Kind {
 	return jobs.Kind{
-		Name: "export", Timeout: attempt, PerLandlord: 1, Work: t.work,
+		Name: "export", Timeout: Attempt, PerLandlord: 1, Work: InTurns(t.Run),
 		GaveUp: func(ctx context.Context, job jobs.Job, _ error) error { return t.Fail(ctx, job.ID) },
 	}
 }
 
-func (t *Takeout) work(ctx context.Context, job jobs.Job) error {
-	inTurn, cancel := context.WithTimeout(ctx, turn)
-	defer cancel()
-	wait, err := t.Run(inTurn, job.ID)
-	switch {
-	case err == nil && wait > 0:
-		return jobs.Later(wait)
-	case errors.Is(err, storage.ErrNoSession):
-		return jobs.Later(sessionless)
-	case err != nil && inTurn.Err() != nil && ctx.Err() == nil:
-		return jobs.Later(time.Second)
+// InTurns is the work of a job that goes on where it was: run says how long to wait
+// before there is more to do, 0 if there is nothing left. The job's kind allows an
+// Attempt.
+func InTurns(run func(ctx context.Context, id uuid.UUID) (wait time.Duration, err error)) func(context.Context, jobs.Job) error {
+	return func(ctx context.Context, job jobs.Job) error {
+		inTurn, cancel := context.WithTimeout(ctx, turn)
+		defer cancel()
+		wait, err := run(inTurn, job.ID)
+		switch {
+		case err == nil && wait > 0:
+			return jobs.Later(wait)
+		case errors.Is(err, storage.ErrNoSession):
+			return jobs.Later(sessionless)
+		case err != nil && inTurn.Err() != nil && ctx.Err() == nil:
+			return jobs.Later(time.Second)
+		}
+		return err
 	}
-	return err
 }
 
 // Run goes on with an export of the caller's, as far as it goes: makes it, and once its
